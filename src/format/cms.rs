@@ -1,0 +1,394 @@
+//! CMS SignedData (RFC 5652) and the PEM armor around it (RFC 7468).
+//!
+//! What was signed is never encoded again: the signed attributes are cut out of the bytes as they stand, and only
+//! their tag is changed from `[0]` to SET OF, as RFC 5652 section 5.4 demands.
+
+use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+use cms::content_info::{CmsVersion, ContentInfo};
+use cms::signed_data as rfc5652;
+use cms::signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo};
+use der::asn1::{Any, AnyRef, ObjectIdentifier, OctetString, OctetStringRef, SetOfVec, UtcTime};
+use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber};
+use x509_cert::attr::Attribute;
+use x509_cert::spki::AlgorithmIdentifierOwned;
+
+use super::Malformed;
+use super::cert::{Certificate, ECDSA_WITH_SHA256, wrap};
+use super::time::Time;
+
+/// The label that makes git call the X.509 program.
+pub const ARMOR_LABEL: &str = "SIGNED MESSAGE";
+/// Most bytes of armor; a signature of ours has 3 to 6 kB, corporate ones with chains up to 20.
+pub const MAX_ARMOR_BYTES: usize = 256 << 10;
+/// Most certificates in one signature; gitsign wrote one or two, corporate chains four.
+pub const MAX_CERTIFICATES: usize = 16;
+/// Most attributes of one signer, of either sort; gitsign's prototype of 2023 wrote nine.
+pub const MAX_ATTRIBUTES: usize = 32;
+
+/// id-data (RFC 5652 section 4).
+pub const ID_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+/// id-signedData (RFC 5652 section 5.1).
+pub const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+/// id-contentType (RFC 5652 section 11.1).
+pub const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
+/// id-messageDigest (RFC 5652 section 11.2).
+pub const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
+/// id-signingTime (RFC 5652 section 11.3): a claim of the signer, never evidence.
+pub const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
+/// id-aa-timeStampToken (RFC 3161 appendix A).
+pub const TIMESTAMP_TOKEN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.14");
+/// gitsign's embedded TransparencyLogEntry.
+pub const LOG_ENTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.3.1");
+/// id-sha256 (RFC 5754 section 2.2).
+pub const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+/// id-sha384.
+pub const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+/// id-sha512.
+pub const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+
+/// What is wrong with an armor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArmorFault {
+    /// It belongs to another program: OpenPGP or SSH.
+    Foreign(&'static str),
+    /// Not one PEM block with our label.
+    Malformed(String),
+    /// Bytes before its first or behind its last line.
+    Surrounded(&'static str),
+    /// More bytes than [`MAX_ARMOR_BYTES`].
+    TooLarge(usize),
+}
+
+/// The DER inside one armor with nothing around it.
+pub fn dearmor(armor: &[u8]) -> Result<Vec<u8>, ArmorFault> {
+    const BEGIN: &[u8] = b"-----BEGIN SIGNED MESSAGE-----";
+    const END: &[u8] = b"-----END SIGNED MESSAGE-----";
+    if armor.len() > MAX_ARMOR_BYTES {
+        return Err(ArmorFault::TooLarge(armor.len()));
+    }
+    for (begin, name) in [(&b"-----BEGIN PGP "[..], "OpenPGP"), (b"-----BEGIN SSH SIGNATURE", "SSH")] {
+        if armor.starts_with(begin) {
+            return Err(ArmorFault::Foreign(name));
+        }
+    }
+    let at = |needle: &[u8]| armor.windows(needle.len()).position(|window| window == needle);
+    match at(BEGIN) {
+        None => return Err(ArmorFault::Malformed("no BEGIN SIGNED MESSAGE line".into())),
+        Some(0) => {}
+        Some(_) => return Err(ArmorFault::Surrounded("before its BEGIN line")),
+    }
+    let end = at(END).ok_or_else(|| ArmorFault::Malformed("no END SIGNED MESSAGE line".into()))? + END.len();
+    let (block, rest) = armor.split_at(end);
+    if !matches!(rest, b"" | b"\n") {
+        return Err(ArmorFault::Surrounded("behind its END line"));
+    }
+    let (label, der) = der::pem::decode_vec(block).map_err(|error| ArmorFault::Malformed(error.to_string()))?;
+    if label != ARMOR_LABEL {
+        return Err(ArmorFault::Malformed(format!("label `{label}`")));
+    }
+    Ok(der)
+}
+
+/// 64 columns, LF, a final LF: without it git joins the message to the header.
+pub fn armor(der: &[u8]) -> Result<String, Malformed> {
+    der::pem::encode_string(ARMOR_LABEL, der::pem::LineEnding::LF, der).map_err(|error| Malformed::new("armor", error))
+}
+
+/// A SignedData as somebody wrote it.
+#[derive(Clone, Debug)]
+pub struct SignedData {
+    parsed: rfc5652::SignedData,
+    certificates: Vec<Certificate>,
+    signed_attributes: Option<Vec<u8>>,
+}
+
+impl SignedData {
+    /// From DER and nothing but DER: what is read must encode to the same bytes, sets sorted included.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let malformed = |error: der::Error| Malformed::new("CMS", error);
+        let info = ContentInfo::from_der(bytes).map_err(malformed)?;
+        if info.content_type != ID_SIGNED_DATA {
+            return Err(Malformed::new("CMS", format!("content type {} is not id-signedData", info.content_type)));
+        }
+        let parsed: rfc5652::SignedData = info.content.decode_as().map_err(malformed)?;
+        let again = ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&parsed).map_err(malformed)? };
+        if again.to_der().map_err(malformed)? != bytes {
+            return Err(Malformed::new("CMS", "not DER: encoding what was read gives other bytes"));
+        }
+        let signed_attributes = first_signed_attributes(bytes).map_err(malformed)?;
+        Ok(Self { certificates: certificates(&parsed)?, parsed, signed_attributes })
+    }
+
+    /// CMSVersion (RFC 5652 section 5.1).
+    pub fn version(&self) -> u8 {
+        version(self.parsed.version)
+    }
+
+    /// The algorithm identifiers of the digests.
+    pub fn digest_algorithms(&self) -> &[AlgorithmIdentifierOwned] {
+        self.parsed.digest_algorithms.as_slice()
+    }
+
+    /// What kind of content the signature speaks of.
+    pub fn content_type(&self) -> ObjectIdentifier {
+        self.parsed.encap_content_info.econtent_type
+    }
+
+    /// The content inside, when it is not detached: any element, for Sigstore's tokens an OCTET STRING.
+    pub fn content(&self) -> Option<&Any> {
+        self.parsed.encap_content_info.econtent.as_ref()
+    }
+
+    /// Whether revocation lists are inside.
+    pub fn has_crls(&self) -> bool {
+        self.parsed.crls.is_some()
+    }
+
+    /// The certificates inside, in their order; nothing is known of them.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// How many SignerInfos there are.
+    pub fn signers(&self) -> usize {
+        self.parsed.signer_infos.0.len()
+    }
+
+    /// The first SignerInfo.
+    pub fn signer(&self) -> Option<Signer<'_>> {
+        self.parsed.signer_infos.0.as_slice().first().map(|info| Signer { info, signed_attributes: self.signed_attributes.as_deref() })
+    }
+}
+
+/// One SignerInfo (RFC 5652 section 5.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    info: &'a SignerInfo,
+    signed_attributes: Option<&'a [u8]>,
+}
+
+impl<'a> Signer<'a> {
+    /// CMSVersion: 1 for issuer and serial number, 3 for a key identifier.
+    pub fn version(&self) -> u8 {
+        version(self.info.version)
+    }
+
+    /// Whether `certificate` is the one that the signer names.
+    pub fn is(&self, certificate: &Certificate) -> bool {
+        match &self.info.sid {
+            SignerIdentifier::IssuerAndSerialNumber(named) => {
+                named.issuer.as_ref() == certificate.issuer_name() && named.serial_number.as_bytes() == certificate.serial()
+            }
+            SignerIdentifier::SubjectKeyIdentifier(id) => certificate.subject_key_id().is_some_and(|own| own == id.0.as_bytes()),
+        }
+    }
+
+    /// Whether the signer names its certificate by issuer and serial number.
+    pub fn names_issuer_and_serial(&self) -> bool {
+        matches!(self.info.sid, SignerIdentifier::IssuerAndSerialNumber(_))
+    }
+
+    /// Digest algorithm over the content.
+    pub fn digest_algorithm(&self) -> &'a AlgorithmIdentifierOwned {
+        &self.info.digest_alg
+    }
+
+    /// Signature algorithm over the signed attributes.
+    pub fn signature_algorithm(&self) -> &'a AlgorithmIdentifierOwned {
+        &self.info.signature_algorithm
+    }
+
+    /// The signature itself.
+    pub fn signature(&self) -> &'a [u8] {
+        self.info.signature.as_bytes()
+    }
+
+    /// The signed attributes as they are stored, tagged SET OF: the bytes that the signature is over.
+    pub fn signed_attributes(&self) -> Option<&'a [u8]> {
+        self.signed_attributes
+    }
+
+    /// The signed attributes, read.
+    pub fn signed(&self) -> &'a [Attribute] {
+        self.info.signed_attrs.as_ref().map_or(&[], |attributes| attributes.as_slice())
+    }
+
+    /// The unsigned attributes, read. Anybody can change them.
+    pub fn unsigned(&self) -> &'a [Attribute] {
+        self.info.unsigned_attrs.as_ref().map_or(&[], |attributes| attributes.as_slice())
+    }
+}
+
+/// All values of an attribute, and how often the attribute stands in the list.
+pub fn values(attributes: &[Attribute], id: ObjectIdentifier) -> (usize, Vec<&Any>) {
+    let found: Vec<_> = attributes.iter().filter(|attribute| attribute.oid == id).collect();
+    (found.len(), found.iter().flat_map(|attribute| attribute.values.iter()).collect())
+}
+
+/// The one value of an attribute that must stand once with one value.
+pub fn sole_value<'a>(attributes: &'a [Attribute], id: ObjectIdentifier, what: &'static str) -> Result<&'a Any, Malformed> {
+    match values(attributes, id) {
+        (0, _) => Err(Malformed::new(what, "missing")),
+        (1, found) => match found.as_slice() {
+            [value] => Ok(value),
+            found => Err(Malformed::new(what, format!("has {} values, not one", found.len()))),
+        },
+        (count, _) => Err(Malformed::new(what, format!("stands {count} times, not once"))),
+    }
+}
+
+/// The content octets of an OCTET STRING.
+pub fn octets(value: &Any) -> Result<&[u8], Malformed> {
+    value.decode_as::<&OctetStringRef>().map(OctetStringRef::as_bytes).map_err(|error| Malformed::new("OCTET STRING", error))
+}
+
+/// The signing time that the signer claims.
+pub fn signing_time(attributes: &[Attribute]) -> Option<Time> {
+    let value = sole_value(attributes, SIGNING_TIME, "signingTime").ok()?;
+    let time: x509_cert::time::Time = value.decode_as().ok()?;
+    Time::from_unix(time.to_unix_duration()).ok()
+}
+
+/// Whose signature this is, read leniently (BER too): decides nothing but who should be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The signer's certificate carries Fulcio's extensions.
+    Keyless,
+    /// A readable CMS whose signer's certificate does not, or is not inside.
+    Foreign,
+    /// No CMS.
+    Unreadable,
+}
+
+/// See [`Family`].
+pub fn family(bytes: &[u8]) -> Family {
+    let Some(parsed) = ContentInfo::from_ber(bytes)
+        .ok()
+        .filter(|info| info.content_type == ID_SIGNED_DATA)
+        .and_then(|info| rfc5652::SignedData::from_ber(&info.content.to_der().ok()?).ok())
+    else {
+        return Family::Unreadable;
+    };
+    let Ok(certificates) = certificates(&parsed) else { return Family::Unreadable };
+    let signers: Vec<_> = parsed.signer_infos.0.iter().map(|info| Signer { info, signed_attributes: None }).collect();
+    let named: Vec<_> = certificates.iter().filter(|certificate| signers.iter().any(|signer| signer.is(certificate))).collect();
+    // Where the signer names nobody inside, what is inside decides.
+    let keyless = if named.is_empty() {
+        certificates.iter().any(Certificate::is_fulcio)
+    } else {
+        named.iter().any(|certificate| certificate.is_fulcio())
+    };
+    if keyless { Family::Keyless } else { Family::Foreign }
+}
+
+/// The signed attributes of a commit signature, DER SET OF: the bytes to sign.
+pub fn signed_attributes(message_digest: &[u8; 32], signing_time: Time) -> Result<Vec<u8>, Malformed> {
+    let malformed = |error: der::Error| Malformed::new("signed attributes", error);
+    let time = UtcTime::from_unix_duration(signing_time.since_unix().ok_or_else(|| Malformed::new("signing time", "before 1970"))?)
+        .map_err(malformed)?;
+    let attributes = SetOfVec::try_from(vec![
+        attribute(CONTENT_TYPE, &ID_DATA)?,
+        attribute(SIGNING_TIME, &time)?,
+        attribute(MESSAGE_DIGEST, &OctetString::new(message_digest.as_slice()).map_err(malformed)?)?,
+    ])
+    .map_err(malformed)?;
+    attributes.to_der().map_err(malformed)
+}
+
+/// A SignedData as gitsign writes it: version 1, detached, SHA-256, ecdsa-with-SHA256, one signer by issuer and
+/// serial number, the leaf alone. `signed_attributes` is what [`signed_attributes`] made, `signature` is over it.
+pub fn assemble(leaf: &Certificate, signed_attributes: &[u8], signature: &[u8], unsigned: Vec<Attribute>) -> Result<Vec<u8>, Malformed> {
+    let malformed = |error: der::Error| Malformed::new("CMS", error);
+    let sha256 = AlgorithmIdentifierOwned { oid: SHA256, parameters: None };
+    let tbs = leaf.x509().tbs_certificate();
+    let signer = SignerInfo {
+        version: CmsVersion::V1,
+        sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
+            issuer: tbs.issuer().clone(),
+            serial_number: tbs.serial_number().clone(),
+        }),
+        digest_alg: sha256.clone(),
+        signed_attrs: Some(SetOfVec::from_der(signed_attributes).map_err(malformed)?),
+        signature_algorithm: AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA256, parameters: None },
+        signature: OctetString::new(signature).map_err(malformed)?,
+        unsigned_attrs: if unsigned.is_empty() { None } else { Some(SetOfVec::try_from(unsigned).map_err(malformed)?) },
+    };
+    let signed = rfc5652::SignedData {
+        version: CmsVersion::V1,
+        digest_algorithms: SetOfVec::try_from(vec![sha256]).map_err(malformed)?,
+        encap_content_info: EncapsulatedContentInfo { econtent_type: ID_DATA, econtent: None },
+        certificates: Some(vec![CertificateChoices::Certificate(leaf.x509().clone())].try_into().map_err(malformed)?),
+        crls: None,
+        signer_infos: vec![signer].try_into().map_err(malformed)?,
+    };
+    ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&signed).map_err(malformed)? }.to_der().map_err(malformed)
+}
+
+/// The unsigned attribute that holds a log entry: OCTET STRING of the protobuf message.
+pub fn entry_attribute(entry: &[u8]) -> Result<Attribute, Malformed> {
+    attribute(LOG_ENTRY, &OctetString::new(entry).map_err(|error| Malformed::new("log entry", error))?)
+}
+
+/// The unsigned attribute that holds a timestamp token, which is a ContentInfo.
+pub fn token_attribute(token: &[u8]) -> Result<Attribute, Malformed> {
+    let token = Any::from_der(token).map_err(|error| Malformed::new("timestamp token", error))?;
+    let values = SetOfVec::try_from(vec![token]).map_err(|error| Malformed::new("timestamp token", error))?;
+    Ok(Attribute { oid: TIMESTAMP_TOKEN, values })
+}
+
+fn attribute<T: Encode + der::Tagged + der::EncodeValue>(oid: ObjectIdentifier, value: &T) -> Result<Attribute, Malformed> {
+    let malformed = |error: der::Error| Malformed::new("attribute", error);
+    let values = SetOfVec::try_from(vec![Any::encode_from(value).map_err(malformed)?]).map_err(malformed)?;
+    Ok(Attribute { oid, values })
+}
+
+fn certificates(parsed: &rfc5652::SignedData) -> Result<Vec<Certificate>, Malformed> {
+    let Some(set) = &parsed.certificates else { return Ok(Vec::new()) };
+    if set.0.len() > MAX_CERTIFICATES {
+        return Err(Malformed::new("CMS", format!("{} certificates, more than {MAX_CERTIFICATES}", set.0.len())));
+    }
+    set.0
+        .iter()
+        .map(|choice| match choice {
+            CertificateChoices::Certificate(certificate) => Certificate::of(certificate.clone()),
+            CertificateChoices::Other(_) => Err(Malformed::new("CMS", "a certificate of another format")),
+        })
+        .collect()
+}
+
+fn version(version: CmsVersion) -> u8 {
+    match version {
+        CmsVersion::V0 => 0,
+        CmsVersion::V1 => 1,
+        CmsVersion::V2 => 2,
+        CmsVersion::V3 => 3,
+        CmsVersion::V4 => 4,
+        CmsVersion::V5 => 5,
+    }
+}
+
+/// Walks to the first SignerInfo: ContentInfo, `[0]`, SignedData; version, digests, content, `[0]`?, `[1]`?, SET;
+/// in it version, signer id, digest, `[0]`. Positions, since a signer id may carry the same tag number.
+fn first_signed_attributes(bytes: &[u8]) -> der::Result<Option<Vec<u8>>> {
+    const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+    let content_info = elements(AnyRef::from_der(bytes)?.value())?;
+    let Some(explicit) = content_info.get(1) else { return Ok(None) };
+    let signed_data = elements(AnyRef::from_der(explicit.value())?.value())?;
+    let Some(signer_infos) = signed_data.iter().skip(3).find(|element| element.header().tag() == Tag::Set) else { return Ok(None) };
+    let signer_infos = elements(signer_infos.value())?;
+    let Some(signer) = signer_infos.first() else { return Ok(None) };
+    let fields = elements(signer.value())?;
+    match fields.get(3) {
+        Some(attributes) if attributes.header().tag() == CONTEXT_0 => wrap(Tag::Set, attributes.value()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn elements(content: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(content)?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(AnyRef::decode(&mut reader)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,1 @@
+//! Touches the world: bytes in, bytes out. Nothing in here judges.

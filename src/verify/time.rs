@@ -1,0 +1,270 @@
+//! Step 7: every authenticated time, at least one. Sources are the promise of Rekor v1 and RFC 3161 tokens over the
+//! signature's octets. What the signer, the committer or an entry without promise say is never a time.
+
+use der::Encode as _;
+use der::asn1::{Any, ObjectIdentifier};
+use webpki::KeyUsage;
+
+use super::chain::{PathFault, check_path};
+use super::cms::VerifiedSignature;
+use super::entry::VerifiedEntry;
+use crate::format::Malformed;
+use crate::format::cert::{Certificate, TIME_STAMPING};
+use crate::format::cms::{self, CONTENT_TYPE, MESSAGE_DIGEST, SHA256, SHA384, SHA512, SignedData, Signer, TIMESTAMP_TOKEN};
+use crate::format::time::{Time, Window};
+use crate::format::timestamp::{self, ID_CT_TST_INFO, MAX_TOKENS, TstInfo};
+use crate::key::{Hash, KeyKind, Memo, PublicKey, sha1_of};
+use crate::report::{Reason, TimeSource};
+use crate::trust::{Authority, TrustRoot};
+
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const SHA512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+
+/// At least one time that somebody of the trust root vouches for.
+pub(super) struct VerifiedTimes {
+    times: Vec<VerifiedTime>,
+    /// Tokens of authorities that the trust root does not list.
+    ignored: usize,
+}
+
+/// One of them.
+pub(super) struct VerifiedTime {
+    source: TimeSource,
+    time: Time,
+    /// Of a token: when the trust root lets its authority count, and who that is.
+    authority: Option<(Window, String)>,
+}
+
+impl VerifiedTime {
+    pub(super) fn time(&self) -> Time {
+        self.time
+    }
+
+    pub(super) fn authority(&self) -> Option<&(Window, String)> {
+        self.authority.as_ref()
+    }
+}
+
+impl VerifiedTimes {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &VerifiedTime> {
+        self.times.iter()
+    }
+
+    pub(super) fn facts(&self) -> Vec<(TimeSource, Time)> {
+        self.times.iter().map(|time| (time.source, time.time)).collect()
+    }
+
+    pub(super) fn note(&self) -> Option<String> {
+        (self.ignored > 0)
+            .then(|| format!("{} timestamp token(s) of authorities that the trust root does not list were ignored", self.ignored))
+    }
+
+    pub(super) fn detail(&self) -> String {
+        let all: Vec<_> = self.times.iter().map(|time| format!("{} by {}", time.time, time.source.name())).collect();
+        all.join(", ")
+    }
+}
+
+/// Whether there is anything that could give a time.
+pub(super) fn has_source(signature: Option<&VerifiedSignature>, entry: Option<&VerifiedEntry>) -> bool {
+    entry.is_some_and(|entry| entry.promised().is_some())
+        || signature.is_some_and(|signature| cms::values(signature.unsigned(), TIMESTAMP_TOKEN).0 > 0)
+}
+
+pub(super) fn verify_times(
+    signature: &VerifiedSignature,
+    entry: Option<&VerifiedEntry>,
+    root: &TrustRoot,
+    memo: &Memo,
+    now: Time,
+) -> Result<VerifiedTimes, Reason> {
+    let promised = entry.and_then(VerifiedEntry::promised).map(|time| VerifiedTime { source: TimeSource::Promise, time, authority: None });
+    let mut verified = VerifiedTimes { times: promised.into_iter().collect(), ignored: 0 };
+    for token in token_values(signature)? {
+        let token = token
+            .to_der()
+            .map_err(|error| Malformed::new("timestamp token", error))
+            .and_then(|der| SignedData::parse(&der))
+            .map_err(Reason::TimestampMalformed)?;
+        match verify_token(&token, signature.signature(), root, memo)? {
+            Some(time) => verified.times.push(time),
+            None => verified.ignored += 1,
+        }
+    }
+    if let Some(time) = verified.times.iter().map(VerifiedTime::time).find(|time| *time > now) {
+        return Err(Reason::TimeInFuture { time, now });
+    }
+    match verified.times.is_empty() {
+        true => Err(missing(&verified, root)),
+        false => Ok(verified),
+    }
+}
+
+/// The tokens inside, bare: for bundles.
+pub(super) fn tokens(signature: &VerifiedSignature) -> Vec<Vec<u8>> {
+    cms::values(signature.unsigned(), TIMESTAMP_TOKEN).1.iter().filter_map(|token| token.to_der().ok()).collect()
+}
+
+fn missing(verified: &VerifiedTimes, root: &TrustRoot) -> Reason {
+    match root.timestamp_authorities.iter().find_map(|authority| authority.chain.as_ref().err()) {
+        Some(why) if verified.ignored > 0 && root.timestamp_authorities.iter().all(|authority| authority.chain.is_err()) => {
+            Reason::TrustRootUnusable(format!("no timestamp authority can be read: {why}"))
+        }
+        _ => Reason::TimeMissing,
+    }
+}
+
+fn token_values(signature: &VerifiedSignature) -> Result<Vec<&Any>, Reason> {
+    let (attributes, values) = cms::values(signature.unsigned(), TIMESTAMP_TOKEN);
+    match (attributes, values.len()) {
+        (0, _) => Ok(values),
+        (1, 1..=MAX_TOKENS) => Ok(values),
+        (1, 0) => Err(Reason::TimestampMalformed(Malformed::new("timestamp token attribute", "without value"))),
+        (1, found) => Err(Reason::LimitExceeded { what: "timestamp tokens", found, limit: MAX_TOKENS }),
+        (count, _) => {
+            Err(Reason::TimestampMalformed(Malformed::new("timestamp token attribute", format!("stands {count} times, not once"))))
+        }
+    }
+}
+
+/// None for a token of an authority that the trust root does not list: it neither helps nor harms.
+fn verify_token(token: &SignedData, stamped: &[u8], root: &TrustRoot, memo: &Memo) -> Result<Option<VerifiedTime>, Reason> {
+    let invalid = |why: &str| Reason::TimestampInvalid(why.to_owned());
+    let info = TstInfo::of(token).map_err(Reason::TimestampMalformed)?;
+    if token.signers() != 1 {
+        return Err(invalid("it has not exactly one signer"));
+    }
+    let signer = token.signer().ok_or_else(|| invalid("no signer"))?;
+    let Some((authority, certificate)) = authority(token, &signer, root, info.time, memo)? else { return Ok(None) };
+    check_token_signature(token, &signer, &certificate, memo)?;
+    let imprint = hash(info.imprint_algorithm).ok_or_else(|| invalid("its imprint algorithm is not supported"))?;
+    if imprint.digest(stamped) != info.imprint {
+        return Err(invalid("it is for another signature"));
+    }
+    Ok(Some(VerifiedTime { source: TimeSource::Timestamp, time: info.time, authority: Some((authority.window, authority.uri.clone())) }))
+}
+
+/// The authority whose certificate the signer names, with that certificate: pinned in the trust root, or inside the
+/// token and issued by the authority's chain. Of several with the same certificate, one whose window fits is taken.
+fn authority<'r>(
+    token: &SignedData,
+    signer: &Signer<'_>,
+    root: &'r TrustRoot,
+    time: Time,
+    memo: &Memo,
+) -> Result<Option<(&'r Authority, Certificate)>, Reason> {
+    let mut found: Option<(&Authority, Certificate)> = None;
+    for authority in &root.timestamp_authorities {
+        let Ok(chain) = &authority.chain else { continue };
+        let Some((certificate, above)) = signing_certificate(token, signer, chain, time, memo) else { continue };
+        check_authority(&certificate, above, time, memo)?;
+        if found.is_none() || authority.window.contains(time) {
+            found = Some((authority, certificate));
+        }
+    }
+    Ok(found)
+}
+
+fn signing_certificate<'r>(
+    token: &SignedData,
+    signer: &Signer<'_>,
+    chain: &'r [Certificate],
+    time: Time,
+    memo: &Memo,
+) -> Option<(Certificate, &'r [Certificate])> {
+    let [first, above @ ..] = chain else { return None };
+    if signer.is(first) {
+        return Some((first.clone(), above));
+    }
+    let embedded = token.certificates().iter().find(|certificate| signer.is(certificate))?;
+    let issued = embedded.issuer_name() == first.subject_name()
+        && check_path(embedded, first, time, KeyUsage::required(TIME_STAMPING.as_bytes()), memo).is_ok();
+    issued.then(|| (embedded.clone(), chain))
+}
+
+/// RFC 3161 section 2.3: the key is for timestamps and nothing else, critically so; the chain is valid at the time.
+fn check_authority(certificate: &Certificate, above: &[Certificate], time: Time, memo: &Memo) -> Result<(), Reason> {
+    let invalid = |why: String| Reason::TimestampInvalid(why);
+    match certificate.extended_key_usage().map_err(Reason::TimestampMalformed)? {
+        Some((true, usages)) if usages.as_slice() == [TIME_STAMPING] => {}
+        _ => return Err(invalid("its certificate is not for timestamps alone".into())),
+    }
+    if certificate.is_ca().map_err(Reason::TimestampMalformed)? {
+        return Err(invalid("its certificate is an authority's".into()));
+    }
+    for link in std::iter::once(certificate).chain(above) {
+        let window = link.validity().map_err(Reason::TimestampMalformed)?;
+        if !window.contains(time) {
+            return Err(invalid(format!("at {time} the certificate of {} was not valid ({window})", link.subject_name())));
+        }
+    }
+    match above.first().map(|issuer| check_path(certificate, issuer, time, KeyUsage::required(TIME_STAMPING.as_bytes()), memo)) {
+        None | Some(Ok(())) => Ok(()),
+        Some(Err(PathFault::Issuer)) => Err(invalid("its certificate is not signed by the next one of its chain".into())),
+        Some(Err(PathFault::Other(error))) => Err(invalid(error.to_string())),
+    }
+}
+
+/// RFC 5652 section 5.4 and RFC 5816: signed attributes, their digest of the content, the certificate they bind to.
+fn check_token_signature(token: &SignedData, signer: &Signer<'_>, certificate: &Certificate, memo: &Memo) -> Result<(), Reason> {
+    let invalid = |why: &str| Reason::TimestampInvalid(why.to_owned());
+    let content = token
+        .content()
+        .ok_or_else(|| invalid("no content"))
+        .and_then(|content| cms::octets(content).map_err(Reason::TimestampMalformed))?;
+    let attributes = signer.signed_attributes().ok_or_else(|| invalid("no signed attributes"))?;
+    let signed = signer.signed();
+    let content_type = cms::sole_value(signed, CONTENT_TYPE, "contentType").map_err(Reason::TimestampMalformed)?;
+    if content_type.decode_as::<ObjectIdentifier>() != Ok(ID_CT_TST_INFO) {
+        return Err(invalid("its content type attribute is not id-ct-TSTInfo"));
+    }
+    let digest_hash = hash(signer.digest_algorithm().oid).ok_or_else(|| invalid("its digest algorithm is not supported"))?;
+    let digest = cms::sole_value(signed, MESSAGE_DIGEST, "messageDigest").and_then(cms::octets).map_err(Reason::TimestampMalformed)?;
+    if digest != digest_hash.digest(content) {
+        return Err(invalid("its content is not what was signed"));
+    }
+    check_binding(signed, certificate)?;
+    let key = certificate
+        .spki()
+        .map_err(Reason::TimestampMalformed)
+        .and_then(|spki| PublicKey::from_spki(&spki).map_err(|error| Reason::TimestampInvalid(error.to_string())))?;
+    let scheme = signature_hash(signer, &key, digest_hash).ok_or_else(|| invalid("its signature algorithm is not supported"))?;
+    memo.check_signature(&key, scheme, attributes, signer.signature()).map_err(|_| invalid("its signature does not verify"))
+}
+
+fn check_binding(signed: &[x509_cert::attr::Attribute], certificate: &Certificate) -> Result<(), Reason> {
+    let bound = timestamp::signing_certificate(signed).map_err(Reason::TimestampMalformed)?;
+    let own = match bound.algorithm {
+        None => Some(sha1_of(&[certificate.der()]).to_vec()),
+        Some(algorithm) => hash(algorithm).map(|hash| hash.digest(certificate.der())),
+    };
+    match own {
+        Some(own) if own == bound.hash => Ok(()),
+        _ => Err(Reason::TimestampInvalid("it is bound to another certificate".into())),
+    }
+}
+
+fn hash(algorithm: ObjectIdentifier) -> Option<Hash> {
+    match algorithm {
+        SHA256 => Some(Hash::Sha256),
+        SHA384 => Some(Hash::Sha384),
+        SHA512 => Some(Hash::Sha512),
+        _ => None,
+    }
+}
+
+/// The hash that the signature is over: named by the signature algorithm, or by the digest's where that names none.
+fn signature_hash(signer: &Signer<'_>, key: &PublicKey, digest: Hash) -> Option<Hash> {
+    match (signer.signature_algorithm().oid, key.kind()) {
+        (ECDSA_WITH_SHA256, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA256_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha256),
+        (ECDSA_WITH_SHA384, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA384_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha384),
+        (ECDSA_WITH_SHA512, KeyKind::P521) | (SHA512_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha512),
+        (RSA_ENCRYPTION, KeyKind::Rsa) => Some(digest),
+        _ => None,
+    }
+}
