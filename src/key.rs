@@ -115,9 +115,11 @@ impl PublicKey {
     /// From a DER SubjectPublicKeyInfo.
     pub fn from_spki(der: &[u8]) -> Result<Self, UnsupportedKey> {
         let unsupported = |why: &str| UnsupportedKey(why.to_owned());
-        let spki = SubjectPublicKeyInfoOwned::from_der(der).map_err(|error| UnsupportedKey(format!("SubjectPublicKeyInfo: {error}")))?;
+        let spki = SubjectPublicKeyInfoOwned::from_der(der)
+            .map_err(|error| UnsupportedKey(format!("SubjectPublicKeyInfo: {error}")))?;
         let curve = spki.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-        let raw = spki.subject_public_key.as_bytes().ok_or_else(|| unsupported("key bits are no whole bytes"))?.to_vec();
+        let raw =
+            spki.subject_public_key.as_bytes().ok_or_else(|| unsupported("key bits are no whole bytes"))?.to_vec();
         let (kind, length) = match (spki.algorithm.oid, curve) {
             (ID_EC_PUBLIC_KEY, Some(SECP256R1)) => (KeyKind::P256, 65),
             (ID_EC_PUBLIC_KEY, Some(SECP384R1)) => (KeyKind::P384, 97),
@@ -161,7 +163,9 @@ impl PublicKey {
             (KeyKind::Rsa, Hash::Sha512) => &lc::RSA_PKCS1_2048_8192_SHA512,
             // Pure Ed25519 hashes for itself (RFC 8032); the standard that names it says SHA-512.
             (KeyKind::Ed25519, Hash::Sha512) => &lc::ED25519,
-            (KeyKind::P256 | KeyKind::P384, Hash::Sha512) | (KeyKind::Ed25519, Hash::Sha256 | Hash::Sha384) => return None,
+            (KeyKind::P256 | KeyKind::P384, Hash::Sha512) | (KeyKind::Ed25519, Hash::Sha256 | Hash::Sha384) => {
+                return None;
+            }
         })
     }
 }
@@ -185,7 +189,13 @@ impl Memo {
 
     /// Whether `signature` over `message` verifies under `key` with `hash`. ECDSA signatures are DER
     /// (RFC 3279 section 2.2.3).
-    pub fn check_signature(&self, key: &PublicKey, hash: Hash, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+    pub fn check_signature(
+        &self,
+        key: &PublicKey,
+        hash: Hash,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Invalid> {
         let algorithm = key.algorithm(hash).ok_or(Invalid)?;
         let scheme = [key.kind as u8, hash as u8];
         self.check(&scheme, &key.raw, message, signature, || {
@@ -195,9 +205,25 @@ impl Memo {
 
     /// For checks that another library makes: `held` runs only when the same check has not held before. `scheme`
     /// must tell apart every algorithm that could give the same key, message and signature another answer.
-    pub fn check(&self, scheme: &[u8], key: &[u8], message: &[u8], signature: &[u8], held: impl FnOnce() -> bool) -> Result<(), Invalid> {
+    pub fn check(
+        &self,
+        scheme: &[u8],
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+        held: impl FnOnce() -> bool,
+    ) -> Result<(), Invalid> {
         let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
-        let name = sha256_of(&[&length(scheme), scheme, &length(key), key, &length(message), message, &length(signature), signature]);
+        let name = sha256_of(&[
+            &length(scheme),
+            scheme,
+            &length(key),
+            key,
+            &length(message),
+            message,
+            &length(signature),
+            signature,
+        ]);
         if self.held(&name) {
             return Ok(());
         }
@@ -251,7 +277,10 @@ impl EphemeralKey {
     pub fn public(&self) -> Result<PublicKey, KeyFailure> {
         let point = self.0.public_key().as_ref();
         let spki = SubjectPublicKeyInfoOwned {
-            algorithm: x509_cert::spki::AlgorithmIdentifierOwned { oid: ID_EC_PUBLIC_KEY, parameters: Some((&SECP256R1).into()) },
+            algorithm: x509_cert::spki::AlgorithmIdentifierOwned {
+                oid: ID_EC_PUBLIC_KEY,
+                parameters: Some((&SECP256R1).into()),
+            },
             subject_public_key: der::asn1::BitString::from_bytes(point).map_err(|_| KeyFailure)?,
         };
         PublicKey::from_spki(&spki.to_der().map_err(|_| KeyFailure)?).map_err(|_| KeyFailure)

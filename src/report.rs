@@ -37,8 +37,17 @@ pub enum Step {
 
 impl Step {
     /// All nine, in order.
-    pub const ALL: [Self; 9] =
-        [Self::Object, Self::Cms, Self::Chain, Self::Sct, Self::Profile, Self::Entry, Self::Time, Self::Validity, Self::Policy];
+    pub const ALL: [Self; 9] = [
+        Self::Object,
+        Self::Cms,
+        Self::Chain,
+        Self::Sct,
+        Self::Profile,
+        Self::Entry,
+        Self::Time,
+        Self::Validity,
+        Self::Policy,
+    ];
 
     /// Its word in output and man page.
     pub fn name(self) -> &'static str {
@@ -292,7 +301,9 @@ impl Report {
     /// Why it is not good: of the checks that made the verdict, the lowest step's.
     pub fn reason(&self) -> Option<&Reason> {
         let failed = self.checks.iter().find(|check| matches!(check.outcome, Outcome::Failed(_)));
-        failed.or_else(|| self.checks.iter().find(|check| matches!(check.outcome, Outcome::Missing(_)))).and_then(Check::reason)
+        failed
+            .or_else(|| self.checks.iter().find(|check| matches!(check.outcome, Outcome::Missing(_))))
+            .and_then(Check::reason)
     }
 
     /// What the caller's list makes of the identity.
@@ -300,7 +311,9 @@ impl Report {
         let [.., policy] = &self.checks;
         match (self.verdict(), &policy.outcome) {
             (Verdict::Good, Outcome::Passed) => Trust::Fully,
-            (Verdict::Bad, Outcome::Failed(Reason::IdentityNotAccepted { .. })) if self.reason() == policy.reason() => Trust::Undefined,
+            (Verdict::Bad, Outcome::Failed(Reason::IdentityNotAccepted { .. })) if self.reason() == policy.reason() => {
+                Trust::Undefined
+            }
             (Verdict::Bad, _) => Trust::Never,
             _ => Trust::Undefined,
         }
@@ -310,7 +323,11 @@ impl Report {
     pub fn message(&self) -> String {
         match (self.verdict(), self.reason()) {
             (Verdict::Good, _) => match &self.facts.identity {
-                Some(identity) => format!("good signature from {} ({})", printable(identity.subject.name()), printable(&identity.issuer)),
+                Some(identity) => format!(
+                    "good signature from {} ({})",
+                    printable(identity.subject.name()),
+                    printable(&identity.issuer)
+                ),
                 None => "good signature".to_owned(),
             },
             (verdict, Some(reason)) => format!("{} signature: {}: {reason}", verdict.name(), reason.code()),
@@ -659,7 +676,9 @@ impl Reason {
             Self::SignatureMissing => "sign it: git commit -S, git tag -s",
             Self::NotCms(_) => "git verifies it with gpg or ssh-keygen: git verify-commit",
             Self::NotKeyless => "verify it with the program that made it, such as gpgsm",
-            Self::DigestMismatch { .. } | Self::ObjectIdMismatch { .. } => "do not trust this object: it was changed after it was signed",
+            Self::DigestMismatch { .. } | Self::ObjectIdMismatch { .. } => {
+                "do not trust this object: it was changed after it was signed"
+            }
             Self::EntryMissing(_) => "sign again with the entry embedded; only the log itself can prove this one",
             Self::IssuerUnknown { .. } | Self::LogUnknown { .. } | Self::SctLogUnknown { .. } => {
                 "if this is a private instance, name its trust root: --trusted-root FILE or keyless.trustedRoot"
@@ -667,7 +686,9 @@ impl Reason {
             Self::IdentityNotAccepted { .. } => {
                 "if this person may sign, add the identity: --identity and --issuer, or keyless.trustedIdentity"
             }
-            Self::IdentityNotNamed => "say whose signatures are accepted: --identity and --issuer, or keyless.trustedIdentity",
+            Self::IdentityNotNamed => {
+                "say whose signatures are accepted: --identity and --issuer, or keyless.trustedIdentity"
+            }
             Self::TimeInFuture { .. } => "check the clock of this machine",
             Self::TrustRootUnusable(_) => "use a newer git-keyless, or another trust root",
             Self::TagNameMismatch { .. } => "do not trust this reference: the tag was made under another name",
@@ -693,7 +714,9 @@ impl fmt::Display for Reason {
             Self::CertificateForged(issuer) => {
                 write!(f, "the certificate names {} as its issuer and does not bear its signature", printable(issuer))
             }
-            Self::CertificateNotValid { time, window } => write!(f, "at {time} the certificate was not valid ({window})"),
+            Self::CertificateNotValid { time, window } => {
+                write!(f, "at {time} the certificate was not valid ({window})")
+            }
             Self::ChainInvalid(why) => write!(f, "the certificate does not validate: {why}"),
             Self::CheckpointMalformed(why) => write!(f, "{why}"),
             Self::CheckpointMismatch(why) => write!(f, "the checkpoint is for another tree: {why}"),
@@ -701,9 +724,13 @@ impl fmt::Display for Reason {
             Self::CheckpointSignatureInvalid(why) => write!(f, "the checkpoint is not signed by its log: {why}"),
             Self::CmsMalformed(why) => write!(f, "{why}"),
             Self::CmsProfile(why) => write!(f, "not a commit signature: {why}"),
-            Self::DigestMismatch { payload, signed } => write!(f, "the content was changed: its SHA-256 is {payload}, {signed} was signed"),
+            Self::DigestMismatch { payload, signed } => {
+                write!(f, "the content was changed: its SHA-256 is {payload}, {signed} was signed")
+            }
             Self::EntryBodyMismatch => f.write_str("the stored body of the log entry is about another signature"),
-            Self::EntryKindUnsupported { kind } => write!(f, "log entries of kind {} are not supported", printable(kind)),
+            Self::EntryKindUnsupported { kind } => {
+                write!(f, "log entries of kind {} are not supported", printable(kind))
+            }
             Self::EntryMalformed(why) => write!(f, "{why}"),
             Self::EntryMissing(what) => f.write_str(what),
             Self::EntryRepeated { attributes, values } => {
@@ -716,7 +743,9 @@ impl fmt::Display for Reason {
             Self::IdentityNotNamed => f.write_str("nobody said whose signatures are accepted"),
             Self::IndexMismatch { entry, proof } => write!(f, "the entry says index {entry}, its proof {proof}"),
             Self::IssuerInvalid(why) => write!(f, "the certificate names no one issuer: {}", printable(why)),
-            Self::IssuerUnknown { issuer } => write!(f, "the certificate is from {}, whom the trust root does not list", printable(issuer)),
+            Self::IssuerUnknown { issuer } => {
+                write!(f, "the certificate is from {}, whom the trust root does not list", printable(issuer))
+            }
             Self::LimitExceeded { what, found, limit } => write!(f, "{what}: {found}, more than {limit}"),
             Self::LogOutsideWindow { time, window } => write!(f, "at {time} the log's key was not valid ({window})"),
             Self::LogUnknown { id } => write!(f, "the entry is in the log {id}, which the trust root does not list"),
@@ -728,11 +757,17 @@ impl fmt::Display for Reason {
             Self::ProofInvalid(why) => write!(f, "the inclusion proof does not verify: {why}"),
             Self::ProofMissing => f.write_str("the log entry has no inclusion proof"),
             Self::SctInvalid => f.write_str("the signed certificate timestamp does not verify for this certificate"),
-            Self::SctLogUnknown { id } => write!(f, "the certificate was logged in {id}, which the trust root does not list"),
+            Self::SctLogUnknown { id } => {
+                write!(f, "the certificate was logged in {id}, which the trust root does not list")
+            }
             Self::SctMalformed(why) => write!(f, "{why}"),
             Self::SctMissing => f.write_str("the certificate has no signed certificate timestamp"),
-            Self::SctOutsideWindow { time, window } => write!(f, "at {time} the certificate log's key was not valid ({window})"),
-            Self::SignatureHeaderUnknown(name) => write!(f, "the header `{}` hides from git what is in it", printable(name)),
+            Self::SctOutsideWindow { time, window } => {
+                write!(f, "at {time} the certificate log's key was not valid ({window})")
+            }
+            Self::SignatureHeaderUnknown(name) => {
+                write!(f, "the header `{}` hides from git what is in it", printable(name))
+            }
             Self::SignatureInvalid => f.write_str("the signature does not verify under the certificate's key"),
             Self::SignatureMissing => f.write_str("not signed"),
             Self::SignaturesSeveral => f.write_str("more than one signature header"),

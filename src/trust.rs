@@ -70,7 +70,10 @@ impl Log {
     pub fn host(&self) -> &str {
         let rest = self.base_url.split_once("://").map_or(self.base_url.as_str(), |(_, rest)| rest);
         let authority = rest.split('/').next().unwrap_or_default();
-        authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(authority, |(host, _)| host)
+        authority
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+            .map_or(authority, |(host, _)| host)
     }
 }
 
@@ -89,9 +92,12 @@ impl TrustRoot {
         } else {
             json.to_vec()
         };
-        let raw: RawTrustedRoot = serde_json::from_slice(&json).map_err(|error| Malformed::new("trusted root", error))?;
-        const KNOWN: [&str; 2] =
-            ["application/vnd.dev.sigstore.trustedroot+json;version=0.1", "application/vnd.dev.sigstore.trustedroot.v0.2+json"];
+        let raw: RawTrustedRoot =
+            serde_json::from_slice(&json).map_err(|error| Malformed::new("trusted root", error))?;
+        const KNOWN: [&str; 2] = [
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+        ];
         if !KNOWN.contains(&raw.media_type.as_str()) {
             return Err(Malformed::new("trusted root", format!("media type `{}` is not supported", raw.media_type)));
         }
@@ -124,7 +130,9 @@ fn media_type(json: &[u8]) -> Result<String, Malformed> {
     struct MediaType {
         media_type: String,
     }
-    serde_json::from_slice::<MediaType>(json).map(|found| found.media_type).map_err(|error| Malformed::new("trust file", error))
+    serde_json::from_slice::<MediaType>(json)
+        .map(|found| found.media_type)
+        .map_err(|error| Malformed::new("trust file", error))
 }
 
 #[derive(Deserialize)]
@@ -200,7 +208,10 @@ struct RawCertificate {
 fn window(raw: Option<RawWindow>) -> Result<Window, Malformed> {
     let missing = || Malformed::new("trusted root", "a validity window without start");
     let raw = raw.ok_or_else(missing)?;
-    Ok(Window { start: Time::parse(&raw.start.ok_or_else(missing)?)?, end: raw.end.as_deref().map(Time::parse).transpose()? })
+    Ok(Window {
+        start: Time::parse(&raw.start.ok_or_else(missing)?)?,
+        end: raw.end.as_deref().map(Time::parse).transpose()?,
+    })
 }
 
 fn authority(raw: RawAuthority) -> Result<Authority, Malformed> {
@@ -220,7 +231,8 @@ fn authority(raw: RawAuthority) -> Result<Authority, Malformed> {
 
 /// Each certificate names the next as its issuer, so that what is above an issuer is its chain.
 fn linked(chain: Vec<Certificate>) -> Result<Vec<Certificate>, String> {
-    let broken = chain.windows(2).any(|pair| matches!(pair, [lower, upper] if lower.issuer_name() != upper.subject_name()));
+    let broken =
+        chain.windows(2).any(|pair| matches!(pair, [lower, upper] if lower.issuer_name() != upper.subject_name()));
     if broken { Err("its certificates do not form a chain".to_owned()) } else { Ok(chain) }
 }
 
@@ -230,7 +242,10 @@ fn logs(raw: Vec<RawLog>) -> Result<Vec<Log>, Malformed> {
         let log = log(raw)?;
         let twin = logs.iter().find(|other| other.id == log.id);
         if twin.is_some_and(|twin| twin.key != log.key) {
-            return Err(Malformed::new("trusted root", format!("two logs with the id {} and different keys", crate::format::hex(&log.id))));
+            return Err(Malformed::new(
+                "trusted root",
+                format!("two logs with the id {} and different keys", crate::format::hex(&log.id)),
+            ));
         }
         logs.push(log);
     }
@@ -241,8 +256,10 @@ fn log(raw: RawLog) -> Result<Log, Malformed> {
     let spki = unbase64(&raw.public_key.raw_bytes)?;
     let id = raw.log_id.map(|id| unbase64(&id.key_id)).transpose()?.unwrap_or_else(|| key::sha256(&spki).to_vec());
     let checkpoint_id = raw.checkpoint_key_id.map(|id| unbase64(&id.key_id)).transpose()?.unwrap_or_else(|| id.clone());
-    let checkpoint_hint =
-        checkpoint_id.first_chunk::<4>().copied().ok_or_else(|| Malformed::new("trusted root", "a log id of less than four bytes"))?;
+    let checkpoint_hint = checkpoint_id
+        .first_chunk::<4>()
+        .copied()
+        .ok_or_else(|| Malformed::new("trusted root", "a log id of less than four bytes"))?;
     let mut key = log_key(&spki, &raw.public_key.key_details);
     if !matches!(raw.hash_algorithm.as_str(), "SHA2_256" | "") {
         key = Err(format!("tree hash {} is not supported", raw.hash_algorithm));
@@ -258,7 +275,9 @@ fn log_key(spki: &[u8], details: &serde_json::Value) -> Result<(PublicKey, Hash)
         "PKIX_ECDSA_P384_SHA_384" => (KeyKind::P384, Hash::Sha384),
         "PKIX_ECDSA_P521_SHA_512" => (KeyKind::P521, Hash::Sha512),
         "PKIX_ED25519" => (KeyKind::Ed25519, Hash::Sha512),
-        "PKIX_RSA_PKCS1V15_2048_SHA256" | "PKIX_RSA_PKCS1V15_3072_SHA256" | "PKIX_RSA_PKCS1V15_4096_SHA256" => (KeyKind::Rsa, Hash::Sha256),
+        "PKIX_RSA_PKCS1V15_2048_SHA256" | "PKIX_RSA_PKCS1V15_3072_SHA256" | "PKIX_RSA_PKCS1V15_4096_SHA256" => {
+            (KeyKind::Rsa, Hash::Sha256)
+        }
         other => return Err(format!("key type {other} is not supported")),
     };
     let key = PublicKey::from_spki(spki).map_err(|error| error.to_string())?;
@@ -330,7 +349,8 @@ impl SigningConfig {
         } else {
             json.to_vec()
         };
-        let raw: RawSigningConfig = serde_json::from_slice(&json).map_err(|error| Malformed::new("signing config", error))?;
+        let raw: RawSigningConfig =
+            serde_json::from_slice(&json).map_err(|error| Malformed::new("signing config", error))?;
         if raw.media_type != "application/vnd.dev.sigstore.signingconfig.v0.2+json" {
             return Err(Malformed::new("signing config", format!("media type `{}` is not supported", raw.media_type)));
         }
@@ -349,22 +369,37 @@ impl SigningConfig {
     /// this program speaks, one per operator, newest first, as many as the selector says. What is missing is never
     /// completed with anybody else's service.
     pub fn services(&self, now: Time) -> Result<Services, Unusable> {
-        let authority = first(&self.authorities, now, &[1])
-            .ok_or_else(|| Unusable("the signing config names no certificate authority (caUrls) that is valid now".into()))?;
+        let authority = first(&self.authorities, now, &[1]).ok_or_else(|| {
+            Unusable("the signing config names no certificate authority (caUrls) that is valid now".into())
+        })?;
         let log = match select(&self.logs, self.log_selector, now, &[1, 2], "rekorTlogUrls")?.as_slice() {
             [log] => log.clone(),
-            logs => return Err(Unusable(format!("the signing config wants {} logs; a commit signature holds one entry", logs.len()))),
-        };
-        let timestamp_authority = match select(&self.timestamp_authorities, self.timestamp_selector, now, &[1], "tsaUrls") {
-            Ok(authorities) if authorities.len() > 1 => {
-                return Err(Unusable(format!("the signing config wants {} timestamps; one is supported", authorities.len())));
+            logs => {
+                return Err(Unusable(format!(
+                    "the signing config wants {} logs; a commit signature holds one entry",
+                    logs.len()
+                )));
             }
-            Ok(authorities) => authorities.into_iter().next(),
-            // A config without any authority is whole as long as nothing needs one.
-            Err(_) if self.timestamp_authorities.is_empty() => None,
-            Err(error) => return Err(error),
         };
-        Ok(Services { authority, identity_provider: first(&self.identity_providers, now, &[1]), log, timestamp_authority })
+        let timestamp_authority =
+            match select(&self.timestamp_authorities, self.timestamp_selector, now, &[1], "tsaUrls") {
+                Ok(authorities) if authorities.len() > 1 => {
+                    return Err(Unusable(format!(
+                        "the signing config wants {} timestamps; one is supported",
+                        authorities.len()
+                    )));
+                }
+                Ok(authorities) => authorities.into_iter().next(),
+                // A config without any authority is whole as long as nothing needs one.
+                Err(_) if self.timestamp_authorities.is_empty() => None,
+                Err(error) => return Err(error),
+            };
+        Ok(Services {
+            authority,
+            identity_provider: first(&self.identity_providers, now, &[1]),
+            log,
+            timestamp_authority,
+        })
     }
 }
 
@@ -377,7 +412,8 @@ struct RawClientTrustConfig {
 }
 
 fn client_trust_config(json: &[u8]) -> Result<RawClientTrustConfig, Malformed> {
-    let raw: RawClientTrustConfig = serde_json::from_slice(json).map_err(|error| Malformed::new("client trust config", error))?;
+    let raw: RawClientTrustConfig =
+        serde_json::from_slice(json).map_err(|error| Malformed::new("client trust config", error))?;
     if raw.media_type != "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json" {
         return Err(Malformed::new("client trust config", format!("media type `{}` is not supported", raw.media_type)));
     }
@@ -427,7 +463,12 @@ fn service(raw: RawService) -> Result<Service, Malformed> {
         // Without a start it is not usable, now or ever.
         _ => None,
     };
-    Ok(Service { url: raw.url.trim_end_matches('/').to_owned(), version: raw.major_api_version, window, operator: raw.operator })
+    Ok(Service {
+        url: raw.url.trim_end_matches('/').to_owned(),
+        version: raw.major_api_version,
+        window,
+        operator: raw.operator,
+    })
 }
 
 fn selector(raw: Option<RawSelector>) -> Result<Selector, Malformed> {
@@ -454,17 +495,29 @@ fn candidates(services: &[Service], now: Time, versions: &[u32]) -> Vec<Service>
     valid.retain(|(_, service)| Some(service.version) == highest);
     valid.sort_by_key(|(window, _)| std::cmp::Reverse(window.start));
     let mut operators = std::collections::HashSet::new();
-    valid.into_iter().filter(|(_, service)| operators.insert(service.operator.clone())).map(|(_, service)| service.clone()).collect()
+    valid
+        .into_iter()
+        .filter(|(_, service)| operators.insert(service.operator.clone()))
+        .map(|(_, service)| service.clone())
+        .collect()
 }
 
 fn first(services: &[Service], now: Time, versions: &[u32]) -> Option<Service> {
     candidates(services, now, versions).into_iter().next()
 }
 
-fn select(services: &[Service], selector: Selector, now: Time, versions: &[u32], what: &str) -> Result<Vec<Service>, Unusable> {
+fn select(
+    services: &[Service],
+    selector: Selector,
+    now: Time,
+    versions: &[u32],
+    what: &str,
+) -> Result<Vec<Service>, Unusable> {
     let mut found = candidates(services, now, versions);
     let wanted = match selector {
-        Selector::Undefined => return Err(Unusable(format!("the signing config does not say how many of its {what} to use"))),
+        Selector::Undefined => {
+            return Err(Unusable(format!("the signing config does not say how many of its {what} to use")));
+        }
         Selector::Any => 1,
         Selector::All => found.len().max(1),
         Selector::Exact(count) => count,

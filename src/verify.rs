@@ -58,7 +58,9 @@ impl<'a> Verifier<'a> {
             true => Stage::Waived("the trust root lists no transparency log"),
             false => signature.then("step 2", |signature| entry::verify_entry(signature, root, memo)),
         };
-        let times = match time::has_source(signature.held(), entry.held()) || matches!(entry, Stage::Held(_) | Stage::Waived(_)) {
+        let times = match time::has_source(signature.held(), entry.held())
+            || matches!(entry, Stage::Held(_) | Stage::Waived(_))
+        {
             true => signature.then("step 2", |signature| time::verify_times(signature, entry.held(), root, memo, now)),
             false => Stage::Waiting("step 6 or a timestamp token"),
         };
@@ -79,10 +81,13 @@ impl<'a> Verifier<'a> {
             instance: root.instance.clone(),
             trust_root: root.digest,
             fingerprint: armor.held().and_then(|der| cms::claimed_leaf(der)).map(|leaf| hex(&sha1_of(&[leaf.der()]))),
-            notes: [entry.held().and_then(entry::VerifiedEntry::note), times.held().and_then(time::VerifiedTimes::note)]
-                .into_iter()
-                .flatten()
-                .collect(),
+            notes: [
+                entry.held().and_then(entry::VerifiedEntry::note),
+                times.held().and_then(time::VerifiedTimes::note),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         };
         let checks = [
             armor.check(Step::Object, |_| "one native signature, nothing around it".into()),
@@ -193,6 +198,10 @@ pub fn bundle(object: &Object) -> Result<Option<serde_json::Value>, Malformed> {
 
 impl chain::IssuedLeaf<'_> {
     fn fact(&self) -> CertificateFact {
-        CertificateFact { sha256: crate::key::sha256(self.leaf().der()), serial: self.leaf().serial().to_vec(), validity: self.validity() }
+        CertificateFact {
+            sha256: crate::key::sha256(self.leaf().der()),
+            serial: self.leaf().serial().to_vec(),
+            validity: self.validity(),
+        }
     }
 }

@@ -86,7 +86,8 @@ impl Certificate {
 
     /// From PEM, one certificate.
     pub fn parse_pem(pem: &str) -> Result<Self, Malformed> {
-        let (label, der) = der::pem::decode_vec(pem.as_bytes()).map_err(|error| Malformed::new("certificate", error))?;
+        let (label, der) =
+            der::pem::decode_vec(pem.as_bytes()).map_err(|error| Malformed::new("certificate", error))?;
         if label != "CERTIFICATE" {
             return Err(Malformed::new("certificate", format!("PEM label `{label}`")));
         }
@@ -100,12 +101,17 @@ impl Certificate {
 
     /// PEM with 64 columns and a final LF, as Rekor v1 stores it.
     pub fn to_pem(&self) -> Result<String, Malformed> {
-        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der).map_err(|error| Malformed::new("certificate", error))
+        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der)
+            .map_err(|error| Malformed::new("certificate", error))
     }
 
     /// DER of the SubjectPublicKeyInfo.
     pub fn spki(&self) -> Result<Vec<u8>, Malformed> {
-        self.parsed.tbs_certificate().subject_public_key_info().to_der().map_err(|error| Malformed::new("SubjectPublicKeyInfo", error))
+        self.parsed
+            .tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+            .map_err(|error| Malformed::new("SubjectPublicKeyInfo", error))
     }
 
     /// The dates inside the certificate, both included.
@@ -156,7 +162,8 @@ impl Certificate {
     /// All subject alternative names; an error when one cannot be read or has a form that Fulcio does not issue.
     pub fn subjects(&self) -> Result<Vec<Subject>, Malformed> {
         let Some((_, value)) = self.extension(SUBJECT_ALT_NAME) else { return Ok(Vec::new()) };
-        let names = SubjectAltName::from_der(value).map_err(|error| Malformed::new("subject alternative name", error))?;
+        let names =
+            SubjectAltName::from_der(value).map_err(|error| Malformed::new("subject alternative name", error))?;
         names.0.iter().map(subject).collect()
     }
 
@@ -174,9 +181,10 @@ impl Certificate {
             })
             .transpose()?;
         match (new, old) {
-            (Some(new), Some(old)) if new != old => {
-                Err(Malformed::new("issuer extension", format!("1.3.6.1.4.1.57264.1.8 says `{new}`, .1.1 says `{old}`")))
-            }
+            (Some(new), Some(old)) if new != old => Err(Malformed::new(
+                "issuer extension",
+                format!("1.3.6.1.4.1.57264.1.8 says `{new}`, .1.1 says `{old}`"),
+            )),
             (Some(issuer), _) | (None, Some(issuer)) => Ok(Some(issuer)),
             (None, None) => Ok(None),
         }
@@ -206,7 +214,9 @@ impl Certificate {
     /// Whether this is an authority's certificate (RFC 5280 section 4.2.1.9).
     pub fn is_ca(&self) -> Result<bool, Malformed> {
         let Some((_, value)) = self.extension(BASIC_CONSTRAINTS) else { return Ok(false) };
-        BasicConstraints::from_der(value).map(|constraints| constraints.ca).map_err(|error| Malformed::new("basic constraints", error))
+        BasicConstraints::from_der(value)
+            .map(|constraints| constraints.ca)
+            .map_err(|error| Malformed::new("basic constraints", error))
     }
 
     /// The key identifier of the issuer that the certificate names, if it names one readably.
@@ -269,7 +279,9 @@ fn precertificate_tbs(certificate: &[u8]) -> der::Result<Vec<u8>> {
     while !fields.is_finished() {
         let field = fields.tlv_bytes()?;
         match AnyRef::from_der(field)? {
-            extensions if extensions.header().tag() == EXTENSIONS => content.extend(without_sct_list(extensions.value())?),
+            extensions if extensions.header().tag() == EXTENSIONS => {
+                content.extend(without_sct_list(extensions.value())?)
+            }
             _ => content.extend_from_slice(field),
         }
     }
@@ -300,7 +312,10 @@ pub(crate) fn wrap(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
 
 /// A PKCS #10 request for `spki`, as PEM. Fulcio looks at the key and at the request's own signature, nothing else;
 /// `sign` makes it: ECDSA with SHA-256 over the bytes it is given.
-pub fn certification_request<E>(spki: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Result<String, E>, Malformed> {
+pub fn certification_request<E>(
+    spki: &[u8],
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Result<String, E>, Malformed> {
     let malformed = |error: der::Error| Malformed::new("certification request", error);
     let info = CertReqInfo {
         version: Version::V1,

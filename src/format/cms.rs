@@ -111,7 +111,8 @@ impl SignedData {
             return Err(Malformed::new("CMS", format!("content type {} is not id-signedData", info.content_type)));
         }
         let parsed: rfc5652::SignedData = info.content.decode_as().map_err(malformed)?;
-        let again = ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&parsed).map_err(malformed)? };
+        let again =
+            ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&parsed).map_err(malformed)? };
         if again.to_der().map_err(malformed)? != bytes {
             return Err(Malformed::new("CMS", "not DER: encoding what was read gives other bytes"));
         }
@@ -156,7 +157,12 @@ impl SignedData {
 
     /// The first SignerInfo.
     pub fn signer(&self) -> Option<Signer<'_>> {
-        self.parsed.signer_infos.0.as_slice().first().map(|info| Signer { info, signed_attributes: self.signed_attributes.as_deref() })
+        self.parsed
+            .signer_infos
+            .0
+            .as_slice()
+            .first()
+            .map(|info| Signer { info, signed_attributes: self.signed_attributes.as_deref() })
     }
 }
 
@@ -177,9 +183,12 @@ impl<'a> Signer<'a> {
     pub fn is(&self, certificate: &Certificate) -> bool {
         match &self.info.sid {
             SignerIdentifier::IssuerAndSerialNumber(named) => {
-                named.issuer.as_ref() == certificate.issuer_name() && named.serial_number.as_bytes() == certificate.serial()
+                named.issuer.as_ref() == certificate.issuer_name()
+                    && named.serial_number.as_bytes() == certificate.serial()
             }
-            SignerIdentifier::SubjectKeyIdentifier(id) => certificate.subject_key_id().is_some_and(|own| own == id.0.as_bytes()),
+            SignerIdentifier::SubjectKeyIdentifier(id) => {
+                certificate.subject_key_id().is_some_and(|own| own == id.0.as_bytes())
+            }
         }
     }
 
@@ -226,7 +235,11 @@ pub fn values(attributes: &[Attribute], id: ObjectIdentifier) -> (usize, Vec<&An
 }
 
 /// The one value of an attribute that must stand once with one value.
-pub fn sole_value<'a>(attributes: &'a [Attribute], id: ObjectIdentifier, what: &'static str) -> Result<&'a Any, Malformed> {
+pub fn sole_value<'a>(
+    attributes: &'a [Attribute],
+    id: ObjectIdentifier,
+    what: &'static str,
+) -> Result<&'a Any, Malformed> {
     match values(attributes, id) {
         (0, _) => Err(Malformed::new(what, "missing")),
         (1, found) => match found.as_slice() {
@@ -239,7 +252,10 @@ pub fn sole_value<'a>(attributes: &'a [Attribute], id: ObjectIdentifier, what: &
 
 /// The content octets of an OCTET STRING.
 pub fn octets(value: &Any) -> Result<&[u8], Malformed> {
-    value.decode_as::<&OctetStringRef>().map(OctetStringRef::as_bytes).map_err(|error| Malformed::new("OCTET STRING", error))
+    value
+        .decode_as::<&OctetStringRef>()
+        .map(OctetStringRef::as_bytes)
+        .map_err(|error| Malformed::new("OCTET STRING", error))
 }
 
 /// The signing time that the signer claims.
@@ -271,7 +287,8 @@ pub fn family(bytes: &[u8]) -> Family {
     };
     let Ok(certificates) = certificates(&parsed) else { return Family::Unreadable };
     let signers: Vec<_> = parsed.signer_infos.0.iter().map(|info| Signer { info, signed_attributes: None }).collect();
-    let named: Vec<_> = certificates.iter().filter(|certificate| signers.iter().any(|signer| signer.is(certificate))).collect();
+    let named: Vec<_> =
+        certificates.iter().filter(|certificate| signers.iter().any(|signer| signer.is(certificate))).collect();
     // Where the signer names nobody inside, what is inside decides.
     let keyless = if named.is_empty() {
         certificates.iter().any(Certificate::is_fulcio)
@@ -284,8 +301,10 @@ pub fn family(bytes: &[u8]) -> Family {
 /// The signed attributes of a commit signature, DER SET OF: the bytes to sign.
 pub fn signed_attributes(message_digest: &[u8; 32], signing_time: Time) -> Result<Vec<u8>, Malformed> {
     let malformed = |error: der::Error| Malformed::new("signed attributes", error);
-    let time = UtcTime::from_unix_duration(signing_time.since_unix().ok_or_else(|| Malformed::new("signing time", "before 1970"))?)
-        .map_err(malformed)?;
+    let time = UtcTime::from_unix_duration(
+        signing_time.since_unix().ok_or_else(|| Malformed::new("signing time", "before 1970"))?,
+    )
+    .map_err(malformed)?;
     let attributes = SetOfVec::try_from(vec![
         attribute(CONTENT_TYPE, &ID_DATA)?,
         attribute(SIGNING_TIME, &time)?,
@@ -297,7 +316,12 @@ pub fn signed_attributes(message_digest: &[u8; 32], signing_time: Time) -> Resul
 
 /// A SignedData as gitsign writes it: version 1, detached, SHA-256, ecdsa-with-SHA256, one signer by issuer and
 /// serial number, the leaf alone. `signed_attributes` is what [`signed_attributes`] made, `signature` is over it.
-pub fn assemble(leaf: &Certificate, signed_attributes: &[u8], signature: &[u8], unsigned: Vec<Attribute>) -> Result<Vec<u8>, Malformed> {
+pub fn assemble(
+    leaf: &Certificate,
+    signed_attributes: &[u8],
+    signature: &[u8],
+    unsigned: Vec<Attribute>,
+) -> Result<Vec<u8>, Malformed> {
     let malformed = |error: der::Error| Malformed::new("CMS", error);
     let sha256 = AlgorithmIdentifierOwned { oid: SHA256, parameters: None };
     let tbs = leaf.x509().tbs_certificate();
@@ -321,7 +345,9 @@ pub fn assemble(leaf: &Certificate, signed_attributes: &[u8], signature: &[u8], 
         crls: None,
         signer_infos: vec![signer].try_into().map_err(malformed)?,
     };
-    ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&signed).map_err(malformed)? }.to_der().map_err(malformed)
+    ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&signed).map_err(malformed)? }
+        .to_der()
+        .map_err(malformed)
 }
 
 /// The unsigned attribute that holds a log entry: OCTET STRING of the protobuf message.
@@ -336,7 +362,10 @@ pub fn token_attribute(token: &[u8]) -> Result<Attribute, Malformed> {
     Ok(Attribute { oid: TIMESTAMP_TOKEN, values })
 }
 
-fn attribute<T: Encode + der::Tagged + der::EncodeValue>(oid: ObjectIdentifier, value: &T) -> Result<Attribute, Malformed> {
+fn attribute<T: Encode + der::Tagged + der::EncodeValue>(
+    oid: ObjectIdentifier,
+    value: &T,
+) -> Result<Attribute, Malformed> {
     let malformed = |error: der::Error| Malformed::new("attribute", error);
     let values = SetOfVec::try_from(vec![Any::encode_from(value).map_err(malformed)?]).map_err(malformed)?;
     Ok(Attribute { oid, values })
@@ -374,7 +403,9 @@ fn first_signed_attributes(bytes: &[u8]) -> der::Result<Option<Vec<u8>>> {
     let content_info = elements(AnyRef::from_der(bytes)?.value())?;
     let Some(explicit) = content_info.get(1) else { return Ok(None) };
     let signed_data = elements(AnyRef::from_der(explicit.value())?.value())?;
-    let Some(signer_infos) = signed_data.iter().skip(3).find(|element| element.header().tag() == Tag::Set) else { return Ok(None) };
+    let Some(signer_infos) = signed_data.iter().skip(3).find(|element| element.header().tag() == Tag::Set) else {
+        return Ok(None);
+    };
     let signer_infos = elements(signer_infos.value())?;
     let Some(signer) = signer_infos.first() else { return Ok(None) };
     let fields = elements(signer.value())?;

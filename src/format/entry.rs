@@ -88,7 +88,10 @@ impl Entry {
             log_id: Some(LogId { key_id: self.log_id.clone() }),
             kind_version: Some(pb::KindVersion { kind: self.kind.clone(), version: self.version.clone() }),
             integrated_time: self.integrated_time,
-            inclusion_promise: self.promise.clone().map(|signed_entry_timestamp| pb::InclusionPromise { signed_entry_timestamp }),
+            inclusion_promise: self
+                .promise
+                .clone()
+                .map(|signed_entry_timestamp| pb::InclusionPromise { signed_entry_timestamp }),
             inclusion_proof: self.proof.clone().map(|proof| pb::InclusionProof {
                 log_index: proof.index,
                 root_hash: proof.root,
@@ -141,14 +144,22 @@ pub fn hashedrekord_v001(digest: &[u8; 32], signature: &[u8], leaf_pem: &str) ->
         kind: "hashedrekord",
         spec: Spec {
             data: Data { hash: Hash { algorithm: "sha256", value: hex(digest) } },
-            signature: Signature { content: base64(signature), public_key: PublicKey { content: base64(leaf_pem.as_bytes()) } },
+            signature: Signature {
+                content: base64(signature),
+                public_key: PublicKey { content: base64(leaf_pem.as_bytes()) },
+            },
         },
     };
     serde_json::to_vec(&body).map_err(|error| Malformed::new("hashedrekord", error))
 }
 
 /// Body of a hashedrekord 0.0.2 (Rekor v2): digest in base64, certificate as DER, the key's details named.
-pub fn hashedrekord_v002(digest: &[u8; 32], signature: &[u8], leaf_der: &[u8], key_details: &str) -> Result<Vec<u8>, Malformed> {
+pub fn hashedrekord_v002(
+    digest: &[u8; 32],
+    signature: &[u8],
+    leaf_der: &[u8],
+    key_details: &str,
+) -> Result<Vec<u8>, Malformed> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Body<'a> {

@@ -10,8 +10,12 @@ use std::fmt;
 pub const MAX_OBJECT_BYTES: usize = 128 << 20;
 
 /// The lines that begin a signature for git (gpg-interface.c); the last one in a tag decides.
-const MARKERS: [&[u8]; 4] =
-    [b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN PGP MESSAGE-----", b"-----BEGIN SIGNED MESSAGE-----", b"-----BEGIN SSH SIGNATURE-----"];
+const MARKERS: [&[u8]; 4] = [
+    b"-----BEGIN PGP SIGNATURE-----",
+    b"-----BEGIN PGP MESSAGE-----",
+    b"-----BEGIN SIGNED MESSAGE-----",
+    b"-----BEGIN SSH SIGNATURE-----",
+];
 
 /// Which object this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +127,13 @@ impl Object {
             Kind::Tag => split_tag(&raw, format),
             Kind::PushCertificate | Kind::Other => split_at_marker(&raw),
         };
-        Self { kind, stored: Some(Stored { raw, format, asked }), payload: split.payload, signature: split.signature, fault: split.fault }
+        Self {
+            kind,
+            stored: Some(Stored { raw, format, asked }),
+            payload: split.payload,
+            signature: split.signature,
+            fault: split.fault,
+        }
     }
 
     /// What git hands to a verifier: it has split already.
@@ -168,7 +178,13 @@ impl Object {
 
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Object({}, payload {} bytes, signature {} bytes)", self.kind.name(), self.payload.len(), self.signature.len())
+        write!(
+            f,
+            "Object({}, payload {} bytes, signature {} bytes)",
+            self.kind.name(),
+            self.payload.len(),
+            self.signature.len()
+        )
     }
 }
 

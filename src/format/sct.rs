@@ -69,7 +69,8 @@ fn sct_of(sct: tls::SignedCertificateTimestamp) -> Result<Sct, Malformed> {
 /// SubjectPublicKeyInfo of the certificate that really issued it, found by its signature and not by its name.
 pub fn signed_struct(sct: &Sct, issuer_key_hash: &[u8; 32], precertificate_tbs: &[u8]) -> Result<Vec<u8>, Malformed> {
     let too_long = || Malformed::new("SCT", "longer than its length field can say");
-    let tbs_length = u32::try_from(precertificate_tbs.len()).ok().filter(|length| *length < 1 << 24).ok_or_else(too_long)?;
+    let tbs_length =
+        u32::try_from(precertificate_tbs.len()).ok().filter(|length| *length < 1 << 24).ok_or_else(too_long)?;
     let extensions_length = u16::try_from(sct.extensions.len()).map_err(|_| too_long())?;
     let mut out = Vec::with_capacity(precertificate_tbs.len() + 64);
     out.extend_from_slice(&[0, 0]); // version 1, certificate_timestamp

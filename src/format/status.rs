@@ -67,7 +67,10 @@ impl Answer {
                 let trust = if *trusted { "TRUST_FULLY 0 shell" } else { "TRUST_UNDEFINED 0 shell" };
                 // VALIDSIG: date, seconds, no expiry, version and reserved 0, ECDSA (19), SHA-256 (8), class 00.
                 let (date, seconds) = (time.date(), time.seconds());
-                format!("GOODSIG {fingerprint} {}\nVALIDSIG {fingerprint} {date} {seconds} 0 0 0 19 8 00\n{trust}\n", joined(name))
+                format!(
+                    "GOODSIG {fingerprint} {}\nVALIDSIG {fingerprint} {date} {seconds} 0 0 0 19 8 00\n{trust}\n",
+                    joined(name)
+                )
             }
             Self::Denied { fingerprint, name } => {
                 format!("REVKEYSIG {fingerprint} {}\nNO_PUBKEY {fingerprint}\nTRUST_NEVER 0 shell\n", joined(name))

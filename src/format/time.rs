@@ -49,7 +49,15 @@ impl Time {
         }
         let part = |from: usize, to: usize| whole.get(from..to).unwrap_or_default();
         let fraction = fraction.map(|f| format!(".{f}")).unwrap_or_default();
-        Self::parse(&format!("{}-{}-{}T{}:{}:{}{fraction}Z", part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)))
+        Self::parse(&format!(
+            "{}-{}-{}T{}:{}:{}{fraction}Z",
+            part(0, 4),
+            part(4, 6),
+            part(6, 8),
+            part(8, 10),
+            part(10, 12),
+            part(12, 14)
+        ))
     }
 
     /// Whole seconds since 1970, rounded towards the past.

@@ -101,7 +101,10 @@ impl TstInfo {
     /// Out of a token's content.
     pub fn of(token: &super::cms::SignedData) -> Result<Self, Malformed> {
         if token.content_type() != ID_CT_TST_INFO {
-            return Err(Malformed::new("timestamp token", format!("content type {} is not id-ct-TSTInfo", token.content_type())));
+            return Err(Malformed::new(
+                "timestamp token",
+                format!("content type {} is not id-ct-TSTInfo", token.content_type()),
+            ));
         }
         let content = token.content().ok_or_else(|| Malformed::new("timestamp token", "no TSTInfo inside"))?;
         Self::parse(super::cms::octets(content)?)
@@ -126,7 +129,9 @@ impl TstInfo {
         if time.header().tag() != Tag::GeneralizedTime {
             return Err(Malformed::new("TSTInfo", "genTime is no GeneralizedTime"));
         }
-        let time = std::str::from_utf8(time.value()).map_err(|error| Malformed::new("TSTInfo", error)).and_then(Time::parse_generalized)?;
+        let time = std::str::from_utf8(time.value())
+            .map_err(|error| Malformed::new("TSTInfo", error))
+            .and_then(Time::parse_generalized)?;
         Ok(Self {
             imprint_algorithm: imprint.hash_algorithm.oid,
             imprint: imprint.hashed_message.as_bytes().to_vec(),
@@ -173,7 +178,8 @@ pub struct CertificateHash {
 pub fn signing_certificate(signed: &[Attribute]) -> Result<CertificateHash, Malformed> {
     let what = "signing-certificate attribute";
     if values(signed, SIGNING_CERTIFICATE_V2).0 > 0 {
-        return ess_cert_id(sole_value(signed, SIGNING_CERTIFICATE_V2, what)?, Some(SHA256)).map_err(|error| Malformed::new(what, error));
+        return ess_cert_id(sole_value(signed, SIGNING_CERTIFICATE_V2, what)?, Some(SHA256))
+            .map_err(|error| Malformed::new(what, error));
     }
     ess_cert_id(sole_value(signed, SIGNING_CERTIFICATE, what)?, None).map_err(|error| Malformed::new(what, error))
 }

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use rustls_pki_types::{AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, UnixTime};
+use rustls_pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, UnixTime,
+};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, aws_lc_rs as algorithms};
 
 use super::cms::VerifiedSignature;
@@ -48,7 +50,11 @@ impl<'r> IssuedLeaf<'r> {
     }
 }
 
-pub(super) fn verify_issuer<'r>(signature: &VerifiedSignature, root: &'r TrustRoot, memo: &Memo) -> Result<IssuedLeaf<'r>, Reason> {
+pub(super) fn verify_issuer<'r>(
+    signature: &VerifiedSignature,
+    root: &'r TrustRoot,
+    memo: &Memo,
+) -> Result<IssuedLeaf<'r>, Reason> {
     let leaf = signature.leaf();
     let validity = leaf.validity().map_err(|error| Reason::ChainInvalid(error.to_string()))?;
     let mut refusal = None;
@@ -80,14 +86,19 @@ pub(super) fn verify_issuer<'r>(signature: &VerifiedSignature, root: &'r TrustRo
 
 /// Certificates of the trust root with the name that the leaf gives its issuer, each with what is above it.
 fn issuers<'r>(root: &'r TrustRoot, leaf: &Certificate) -> Result<Vec<(&'r Authority, &'r [Certificate])>, Reason> {
-    let readable: Vec<_> =
-        root.authorities.iter().filter_map(|authority| Some((authority, authority.chain.as_ref().ok()?.as_slice()))).collect();
+    let readable: Vec<_> = root
+        .authorities
+        .iter()
+        .filter_map(|authority| Some((authority, authority.chain.as_ref().ok()?.as_slice())))
+        .collect();
     if readable.is_empty() {
-        let why = root.authorities.iter().find_map(|authority| authority.chain.as_ref().err()).cloned().unwrap_or_default();
+        let why =
+            root.authorities.iter().find_map(|authority| authority.chain.as_ref().err()).cloned().unwrap_or_default();
         return Err(Reason::TrustRootUnusable(format!("no certificate authority can be read: {why}")));
     }
-    let tails =
-        |(authority, chain): (&'r Authority, &'r [Certificate])| (0..chain.len()).filter_map(move |at| Some((authority, chain.get(at..)?)));
+    let tails = |(authority, chain): (&'r Authority, &'r [Certificate])| {
+        (0..chain.len()).filter_map(move |at| Some((authority, chain.get(at..)?)))
+    };
     Ok(readable
         .into_iter()
         .flat_map(tails)
@@ -171,7 +182,9 @@ impl SignatureVerificationAlgorithm for ThroughMemo<'_> {
     fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
         let scheme = [b'x', b'5', b'0', b'9', self.scheme];
         self.memo
-            .check(&scheme, public_key, message, signature, || self.inner.verify_signature(public_key, message, signature).is_ok())
+            .check(&scheme, public_key, message, signature, || {
+                self.inner.verify_signature(public_key, message, signature).is_ok()
+            })
             .map_err(|_| InvalidSignature)
     }
 

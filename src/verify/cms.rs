@@ -6,7 +6,9 @@ use x509_cert::attr::Attribute;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use crate::format::cert::{Certificate, ECDSA_WITH_SHA256};
-use crate::format::cms::{self, CONTENT_TYPE, Family, ID_DATA, MAX_ATTRIBUTES, MESSAGE_DIGEST, SHA256, SignedData, Signer};
+use crate::format::cms::{
+    self, CONTENT_TYPE, Family, ID_DATA, MAX_ATTRIBUTES, MESSAGE_DIGEST, SHA256, SignedData, Signer,
+};
 use crate::format::{Malformed, hex};
 use crate::key::{Hash, KeyKind, Memo, PublicKey, sha256};
 use crate::report::Reason;
@@ -58,7 +60,8 @@ pub(super) fn verify_signature(der: &[u8], payload: &[u8], memo: &Memo) -> Resul
     let cms = keyless(der)?;
     check_profile(&cms)?;
     let signer = cms.signer().ok_or_else(|| Reason::CmsProfile("no signer".into()))?;
-    let leaf = cms.certificates().iter().find(|certificate| signer.is(certificate)).ok_or(Reason::SignerCertificateMissing)?;
+    let leaf =
+        cms.certificates().iter().find(|certificate| signer.is(certificate)).ok_or(Reason::SignerCertificateMissing)?;
     let attributes = signer.signed_attributes().ok_or_else(|| Reason::CmsProfile("no signed attributes".into()))?;
     check_attributes(&signer, payload)?;
     let key = leaf_key(leaf, signer.signature_algorithm())?;
@@ -84,7 +87,9 @@ fn keyless(der: &[u8]) -> Result<SignedData, Reason> {
     match SignedData::parse(der) {
         Ok(cms)
             if cms.signers() == 1
-                && cms.signer().is_some_and(|signer| cms.certificates().iter().any(|c| signer.is(c) && c.is_fulcio())) =>
+                && cms
+                    .signer()
+                    .is_some_and(|signer| cms.certificates().iter().any(|c| signer.is(c) && c.is_fulcio())) =>
         {
             Ok(cms)
         }
@@ -132,14 +137,19 @@ fn check_attributes(signer: &Signer<'_>, payload: &[u8]) -> Result<(), Reason> {
     let signed = signer.signed();
     for attribute in signed {
         cms::sole_value(signed, attribute.oid, "signed").map_err(|_| {
-            Reason::AttributeInvalid(Malformed::new("attribute", format!("{} does not stand once with one value", attribute.oid)))
+            Reason::AttributeInvalid(Malformed::new(
+                "attribute",
+                format!("{} does not stand once with one value", attribute.oid),
+            ))
         })?;
     }
     let content_type = cms::sole_value(signed, CONTENT_TYPE, "contentType").map_err(Reason::AttributeInvalid)?;
     if content_type.decode_as::<ObjectIdentifier>() != Ok(ID_DATA) {
         return Err(Reason::AttributeInvalid(Malformed::new("contentType", "not id-data")));
     }
-    let digest = cms::sole_value(signed, MESSAGE_DIGEST, "messageDigest").and_then(cms::octets).map_err(Reason::AttributeInvalid)?;
+    let digest = cms::sole_value(signed, MESSAGE_DIGEST, "messageDigest")
+        .and_then(cms::octets)
+        .map_err(Reason::AttributeInvalid)?;
     let own = sha256(payload);
     if digest != own {
         return Err(Reason::DigestMismatch { payload: hex(&own), signed: hex(digest) });
@@ -150,15 +160,20 @@ fn check_attributes(signer: &Signer<'_>, payload: &[u8]) -> Result<(), Reason> {
 /// The key decides the scheme; the algorithm identifier must agree with it.
 fn leaf_key(leaf: &Certificate, algorithm: &AlgorithmIdentifierOwned) -> Result<PublicKey, Reason> {
     let spki = leaf.spki().map_err(Reason::CmsMalformed)?;
-    let key = PublicKey::from_spki(&spki).map_err(|error| Reason::AlgorithmUnsupported { what: format!("the leaf's key ({error})") })?;
+    let key = PublicKey::from_spki(&spki)
+        .map_err(|error| Reason::AlgorithmUnsupported { what: format!("the leaf's key ({error})") })?;
     let fits = match key.kind() {
-        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => algorithm.oid == ECDSA_WITH_SHA256 && algorithm.parameters.is_none(),
+        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
+            algorithm.oid == ECDSA_WITH_SHA256 && algorithm.parameters.is_none()
+        }
         KeyKind::Rsa => matches!(algorithm.oid, SHA256_WITH_RSA | RSA_ENCRYPTION) && !has_parameters(algorithm),
         KeyKind::Ed25519 => false,
     };
     if fits {
         Ok(key)
     } else {
-        Err(Reason::AlgorithmUnsupported { what: format!("signature algorithm {} with a {:?} key", algorithm.oid, key.kind()) })
+        Err(Reason::AlgorithmUnsupported {
+            what: format!("signature algorithm {} with a {:?} key", algorithm.oid, key.kind()),
+        })
     }
 }

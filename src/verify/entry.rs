@@ -58,10 +58,17 @@ enum Form {
     V2,
 }
 
-pub(super) fn verify_entry(signature: &VerifiedSignature, root: &TrustRoot, memo: &Memo) -> Result<VerifiedEntry, Reason> {
+pub(super) fn verify_entry(
+    signature: &VerifiedSignature,
+    root: &TrustRoot,
+    memo: &Memo,
+) -> Result<VerifiedEntry, Reason> {
     let entry = embedded(signature)?;
     let log = root.logs.iter().find(|log| log.id == entry.log_id).ok_or_else(|| unknown_log(&entry, root))?;
-    let (key, hash) = log.key.as_ref().map_err(|why| Reason::TrustRootUnusable(format!("transparency log {}: {why}", log.base_url)))?;
+    let (key, hash) = log
+        .key
+        .as_ref()
+        .map_err(|why| Reason::TrustRootUnusable(format!("transparency log {}: {why}", log.base_url)))?;
     let form = form(&entry)?;
     let body = body(signature, form)?;
     if !entry.body.is_empty() && entry.body != body {
@@ -78,7 +85,8 @@ pub(super) fn verify_entry(signature: &VerifiedSignature, root: &TrustRoot, memo
     }
     // Without a promise nobody has signed the index over all shards.
     let index = match promised {
-        Some(_) => u64::try_from(entry.log_index).map_err(|_| Reason::IndexMismatch { entry: entry.log_index, proof: proof.index })?,
+        Some(_) => u64::try_from(entry.log_index)
+            .map_err(|_| Reason::IndexMismatch { entry: entry.log_index, proof: proof.index })?,
         None => index,
     };
     let kind = format!("hashedrekord/{}", if form == Form::V1 { "0.0.1" } else { "0.0.2" });
@@ -102,9 +110,9 @@ pub(super) fn with_body(signature: &VerifiedSignature) -> Option<Entry> {
 fn embedded(signature: &VerifiedSignature) -> Result<Entry, Reason> {
     let (attributes, values) = cms::values(signature.unsigned(), LOG_ENTRY);
     match (attributes, values.as_slice()) {
-        (0, _) if has_prototype(signature) => {
-            Err(Reason::EntryMissing("the log entry is in the form of gitsign's prototype of 2023, which proves nothing"))
-        }
+        (0, _) if has_prototype(signature) => Err(Reason::EntryMissing(
+            "the log entry is in the form of gitsign's prototype of 2023, which proves nothing",
+        )),
         (0, _) => Err(Reason::EntryMissing("no log entry is inside the signature")),
         (1, [value]) => cms::octets(value).and_then(Entry::parse).map_err(Reason::EntryMalformed),
         (attributes, values) => Err(Reason::EntryRepeated { attributes, values: values.len() }),
@@ -141,9 +149,10 @@ fn form(entry: &Entry) -> Result<Form, Reason> {
 fn body(signature: &VerifiedSignature, form: Form) -> Result<Vec<u8>, Reason> {
     let (digest, leaf) = (signature.attributes_digest(), signature.leaf());
     match form {
-        Form::V1 => {
-            leaf.to_pem().and_then(|pem| entry::hashedrekord_v001(digest, signature.signature(), &pem)).map_err(Reason::EntryMalformed)
-        }
+        Form::V1 => leaf
+            .to_pem()
+            .and_then(|pem| entry::hashedrekord_v001(digest, signature.signature(), &pem))
+            .map_err(Reason::EntryMalformed),
         Form::V2 => entry::hashedrekord_v002(digest, signature.signature(), leaf.der(), key_details(signature.key())?)
             .map_err(Reason::EntryMalformed),
     }
@@ -157,22 +166,37 @@ fn key_details(key: &PublicKey) -> Result<&'static str, Reason> {
         (KeyKind::Rsa, 257..=300) => Ok("PKIX_RSA_PKCS1V15_2048_SHA256"),
         (KeyKind::Rsa, 385..=430) => Ok("PKIX_RSA_PKCS1V15_3072_SHA256"),
         (KeyKind::Rsa, 513..=560) => Ok("PKIX_RSA_PKCS1V15_4096_SHA256"),
-        (kind, _) => Err(Reason::AlgorithmUnsupported { what: format!("a {kind:?} key with SHA-256 in a log of Rekor v2") }),
+        (kind, _) => {
+            Err(Reason::AlgorithmUnsupported { what: format!("a {kind:?} key with SHA-256 in a log of Rekor v2") })
+        }
     }
 }
 
 /// The log's own line must be there and verify, and every line that claims to be the log's must. Others are ignored.
-fn check_signed_by_log(checkpoint: &Checkpoint, log: &Log, key: &PublicKey, hash: Hash, form: Form, memo: &Memo) -> Result<(), Reason> {
+fn check_signed_by_log(
+    checkpoint: &Checkpoint,
+    log: &Log,
+    key: &PublicKey,
+    hash: Hash,
+    form: Form,
+    memo: &Memo,
+) -> Result<(), Reason> {
     let invalid = |why: &str| Reason::CheckpointSignatureInvalid(why.to_owned());
     let origin_fits = match form {
         // Rekor v1: `host - tree id`, signed by `host`, which need not be where the log is reached.
         Form::V1 => |line: &NoteSignature, checkpoint: &Checkpoint, _: &Log| {
-            checkpoint.origin == line.name || checkpoint.origin.strip_prefix(&line.name).is_some_and(|rest| rest.starts_with(" - "))
+            checkpoint.origin == line.name
+                || checkpoint.origin.strip_prefix(&line.name).is_some_and(|rest| rest.starts_with(" - "))
         },
-        Form::V2 => |line: &NoteSignature, checkpoint: &Checkpoint, log: &Log| checkpoint.origin == line.name && line.name == log.host(),
+        Form::V2 => |line: &NoteSignature, checkpoint: &Checkpoint, log: &Log| {
+            checkpoint.origin == line.name && line.name == log.host()
+        },
     };
-    let own: Vec<_> =
-        checkpoint.signatures.iter().filter(|line| line.hint == log.checkpoint_hint && origin_fits(line, checkpoint, log)).collect();
+    let own: Vec<_> = checkpoint
+        .signatures
+        .iter()
+        .filter(|line| line.hint == log.checkpoint_hint && origin_fits(line, checkpoint, log))
+        .collect();
     if own.is_empty() {
         return Err(invalid("none of its lines is by the log's key and name"));
     }
@@ -187,7 +211,11 @@ fn check_signed_by_log(checkpoint: &Checkpoint, log: &Log, key: &PublicKey, hash
 fn check_included(body: &[u8], proof: &InclusionProof, checkpoint: &Checkpoint) -> Result<u64, Reason> {
     let invalid = |why: &str| Reason::ProofInvalid(why.to_owned());
     if proof.root != checkpoint.root {
-        return Err(Reason::CheckpointMismatch(format!("root {}, the proof says {}", hex(&checkpoint.root), hex(&proof.root))));
+        return Err(Reason::CheckpointMismatch(format!(
+            "root {}, the proof says {}",
+            hex(&checkpoint.root),
+            hex(&proof.root)
+        )));
     }
     if u64::try_from(proof.size) != Ok(checkpoint.size) {
         return Err(Reason::CheckpointMismatch(format!("size {}, the proof says {}", checkpoint.size, proof.size)));
@@ -197,18 +225,28 @@ fn check_included(body: &[u8], proof: &InclusionProof, checkpoint: &Checkpoint) 
     let hashes = hashes.ok_or_else(|| invalid("a hash that is not 32 bytes long"))?;
     match merkle::implied_root(merkle::leaf_hash(body), index, checkpoint.size, &hashes) {
         Some(root) if root == checkpoint.root => Ok(index),
-        Some(_) => Err(invalid("it does not lead to the log's root; the entry is about another signature, digest or certificate")),
+        Some(_) => Err(invalid(
+            "it does not lead to the log's root; the entry is about another signature, digest or certificate",
+        )),
         None => Err(invalid("its length does not fit index and size")),
     }
 }
 
 /// The time that a promise of Rekor v1 authenticates. Rekor v2 promises nothing.
-fn check_promise(entry: &Entry, body: &[u8], form: Form, key: &PublicKey, hash: Hash, memo: &Memo) -> Result<Option<Time>, Reason> {
+fn check_promise(
+    entry: &Entry,
+    body: &[u8],
+    form: Form,
+    key: &PublicKey,
+    hash: Hash,
+    memo: &Memo,
+) -> Result<Option<Time>, Reason> {
     let Some(promise) = entry.promise.as_ref().filter(|promise| !promise.is_empty()) else { return Ok(None) };
     if form == Form::V2 {
         return Err(Reason::PromiseInvalid);
     }
-    let promised = entry::promised(body, entry.integrated_time, &entry.log_id, entry.log_index).map_err(Reason::EntryMalformed)?;
+    let promised =
+        entry::promised(body, entry.integrated_time, &entry.log_id, entry.log_index).map_err(Reason::EntryMalformed)?;
     memo.check_signature(key, hash, &promised, promise).map_err(|_| Reason::PromiseInvalid)?;
     Time::from_seconds(entry.integrated_time).map(Some).map_err(Reason::EntryMalformed)
 }

@@ -45,8 +45,10 @@ fn check_usable(root: &TrustRoot) -> Result<(), Reason> {
 }
 
 fn check_sct(sct: &Sct, log: &Log, leaf: &IssuedLeaf<'_>, memo: &Memo) -> Result<(), Reason> {
-    let (key, hash) =
-        log.key.as_ref().map_err(|why| Reason::TrustRootUnusable(format!("certificate transparency log {}: {why}", log.base_url)))?;
+    let (key, hash) = log
+        .key
+        .as_ref()
+        .map_err(|why| Reason::TrustRootUnusable(format!("certificate transparency log {}: {why}", log.base_url)))?;
     if !fits(sct.algorithm, key) || *hash != Hash::Sha256 {
         return Err(Reason::SctInvalid);
     }
@@ -62,5 +64,8 @@ fn check_sct(sct: &Sct, log: &Log, leaf: &IssuedLeaf<'_>, memo: &Memo) -> Result
 }
 
 fn fits(algorithm: SctAlgorithm, key: &PublicKey) -> bool {
-    matches!((algorithm, key.kind()), (SctAlgorithm::EcdsaSha256, KeyKind::P256) | (SctAlgorithm::RsaSha256, KeyKind::Rsa))
+    matches!(
+        (algorithm, key.kind()),
+        (SctAlgorithm::EcdsaSha256, KeyKind::P256) | (SctAlgorithm::RsaSha256, KeyKind::Rsa)
+    )
 }

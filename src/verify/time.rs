@@ -10,7 +10,9 @@ use super::cms::VerifiedSignature;
 use super::entry::VerifiedEntry;
 use crate::format::Malformed;
 use crate::format::cert::{Certificate, TIME_STAMPING};
-use crate::format::cms::{self, CONTENT_TYPE, MESSAGE_DIGEST, SHA256, SHA384, SHA512, SignedData, Signer, TIMESTAMP_TOKEN};
+use crate::format::cms::{
+    self, CONTENT_TYPE, MESSAGE_DIGEST, SHA256, SHA384, SHA512, SignedData, Signer, TIMESTAMP_TOKEN,
+};
 use crate::format::time::{Time, Window};
 use crate::format::timestamp::{self, ID_CT_TST_INFO, MAX_TOKENS, TstInfo};
 use crate::key::{Hash, KeyKind, Memo, PublicKey, sha1_of};
@@ -60,8 +62,9 @@ impl VerifiedTimes {
     }
 
     pub(super) fn note(&self) -> Option<String> {
-        (self.ignored > 0)
-            .then(|| format!("{} timestamp token(s) of authorities that the trust root does not list were ignored", self.ignored))
+        (self.ignored > 0).then(|| {
+            format!("{} timestamp token(s) of authorities that the trust root does not list were ignored", self.ignored)
+        })
     }
 
     pub(super) fn detail(&self) -> String {
@@ -83,7 +86,11 @@ pub(super) fn verify_times(
     memo: &Memo,
     now: Time,
 ) -> Result<VerifiedTimes, Reason> {
-    let promised = entry.and_then(VerifiedEntry::promised).map(|time| VerifiedTime { source: TimeSource::Promise, time, authority: None });
+    let promised = entry.and_then(VerifiedEntry::promised).map(|time| VerifiedTime {
+        source: TimeSource::Promise,
+        time,
+        authority: None,
+    });
     let mut verified = VerifiedTimes { times: promised.into_iter().collect(), ignored: 0 };
     for token in token_values(signature)? {
         let token = token
@@ -112,7 +119,9 @@ pub(super) fn tokens(signature: &VerifiedSignature) -> Vec<Vec<u8>> {
 
 fn missing(verified: &VerifiedTimes, root: &TrustRoot) -> Reason {
     match root.timestamp_authorities.iter().find_map(|authority| authority.chain.as_ref().err()) {
-        Some(why) if verified.ignored > 0 && root.timestamp_authorities.iter().all(|authority| authority.chain.is_err()) => {
+        Some(why)
+            if verified.ignored > 0 && root.timestamp_authorities.iter().all(|authority| authority.chain.is_err()) =>
+        {
             Reason::TrustRootUnusable(format!("no timestamp authority can be read: {why}"))
         }
         _ => Reason::TimeMissing,
@@ -126,14 +135,20 @@ fn token_values(signature: &VerifiedSignature) -> Result<Vec<&Any>, Reason> {
         (1, 1..=MAX_TOKENS) => Ok(values),
         (1, 0) => Err(Reason::TimestampMalformed(Malformed::new("timestamp token attribute", "without value"))),
         (1, found) => Err(Reason::LimitExceeded { what: "timestamp tokens", found, limit: MAX_TOKENS }),
-        (count, _) => {
-            Err(Reason::TimestampMalformed(Malformed::new("timestamp token attribute", format!("stands {count} times, not once"))))
-        }
+        (count, _) => Err(Reason::TimestampMalformed(Malformed::new(
+            "timestamp token attribute",
+            format!("stands {count} times, not once"),
+        ))),
     }
 }
 
 /// None for a token of an authority that the trust root does not list: it neither helps nor harms.
-fn verify_token(token: &SignedData, stamped: &[u8], root: &TrustRoot, memo: &Memo) -> Result<Option<VerifiedTime>, Reason> {
+fn verify_token(
+    token: &SignedData,
+    stamped: &[u8],
+    root: &TrustRoot,
+    memo: &Memo,
+) -> Result<Option<VerifiedTime>, Reason> {
     let invalid = |why: &str| Reason::TimestampInvalid(why.to_owned());
     let info = TstInfo::of(token).map_err(Reason::TimestampMalformed)?;
     if token.signers() != 1 {
@@ -146,7 +161,11 @@ fn verify_token(token: &SignedData, stamped: &[u8], root: &TrustRoot, memo: &Mem
     if imprint.digest(stamped) != info.imprint {
         return Err(invalid("it is for another signature"));
     }
-    Ok(Some(VerifiedTime { source: TimeSource::Timestamp, time: info.time, authority: Some((authority.window, authority.uri.clone())) }))
+    Ok(Some(VerifiedTime {
+        source: TimeSource::Timestamp,
+        time: info.time,
+        authority: Some((authority.window, authority.uri.clone())),
+    }))
 }
 
 /// The authority whose certificate the signer names, with that certificate: pinned in the trust root, or inside the
@@ -200,18 +219,31 @@ fn check_authority(certificate: &Certificate, above: &[Certificate], time: Time,
     for link in std::iter::once(certificate).chain(above) {
         let window = link.validity().map_err(Reason::TimestampMalformed)?;
         if !window.contains(time) {
-            return Err(invalid(format!("at {time} the certificate of {} was not valid ({window})", link.subject_name())));
+            return Err(invalid(format!(
+                "at {time} the certificate of {} was not valid ({window})",
+                link.subject_name()
+            )));
         }
     }
-    match above.first().map(|issuer| check_path(certificate, issuer, time, KeyUsage::required(TIME_STAMPING.as_bytes()), memo)) {
+    match above
+        .first()
+        .map(|issuer| check_path(certificate, issuer, time, KeyUsage::required(TIME_STAMPING.as_bytes()), memo))
+    {
         None | Some(Ok(())) => Ok(()),
-        Some(Err(PathFault::Issuer)) => Err(invalid("its certificate is not signed by the next one of its chain".into())),
+        Some(Err(PathFault::Issuer)) => {
+            Err(invalid("its certificate is not signed by the next one of its chain".into()))
+        }
         Some(Err(PathFault::Other(error))) => Err(invalid(error.to_string())),
     }
 }
 
 /// RFC 5652 section 5.4 and RFC 5816: signed attributes, their digest of the content, the certificate they bind to.
-fn check_token_signature(token: &SignedData, signer: &Signer<'_>, certificate: &Certificate, memo: &Memo) -> Result<(), Reason> {
+fn check_token_signature(
+    token: &SignedData,
+    signer: &Signer<'_>,
+    certificate: &Certificate,
+    memo: &Memo,
+) -> Result<(), Reason> {
     let invalid = |why: &str| Reason::TimestampInvalid(why.to_owned());
     let content = token
         .content()
@@ -223,8 +255,11 @@ fn check_token_signature(token: &SignedData, signer: &Signer<'_>, certificate: &
     if content_type.decode_as::<ObjectIdentifier>() != Ok(ID_CT_TST_INFO) {
         return Err(invalid("its content type attribute is not id-ct-TSTInfo"));
     }
-    let digest_hash = hash(signer.digest_algorithm().oid).ok_or_else(|| invalid("its digest algorithm is not supported"))?;
-    let digest = cms::sole_value(signed, MESSAGE_DIGEST, "messageDigest").and_then(cms::octets).map_err(Reason::TimestampMalformed)?;
+    let digest_hash =
+        hash(signer.digest_algorithm().oid).ok_or_else(|| invalid("its digest algorithm is not supported"))?;
+    let digest = cms::sole_value(signed, MESSAGE_DIGEST, "messageDigest")
+        .and_then(cms::octets)
+        .map_err(Reason::TimestampMalformed)?;
     if digest != digest_hash.digest(content) {
         return Err(invalid("its content is not what was signed"));
     }
@@ -233,8 +268,10 @@ fn check_token_signature(token: &SignedData, signer: &Signer<'_>, certificate: &
         .spki()
         .map_err(Reason::TimestampMalformed)
         .and_then(|spki| PublicKey::from_spki(&spki).map_err(|error| Reason::TimestampInvalid(error.to_string())))?;
-    let scheme = signature_hash(signer, &key, digest_hash).ok_or_else(|| invalid("its signature algorithm is not supported"))?;
-    memo.check_signature(&key, scheme, attributes, signer.signature()).map_err(|_| invalid("its signature does not verify"))
+    let scheme =
+        signature_hash(signer, &key, digest_hash).ok_or_else(|| invalid("its signature algorithm is not supported"))?;
+    memo.check_signature(&key, scheme, attributes, signer.signature())
+        .map_err(|_| invalid("its signature does not verify"))
 }
 
 fn check_binding(signed: &[x509_cert::attr::Attribute], certificate: &Certificate) -> Result<(), Reason> {
@@ -261,8 +298,12 @@ fn hash(algorithm: ObjectIdentifier) -> Option<Hash> {
 /// The hash that the signature is over: named by the signature algorithm, or by the digest's where that names none.
 fn signature_hash(signer: &Signer<'_>, key: &PublicKey, digest: Hash) -> Option<Hash> {
     match (signer.signature_algorithm().oid, key.kind()) {
-        (ECDSA_WITH_SHA256, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA256_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha256),
-        (ECDSA_WITH_SHA384, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA384_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha384),
+        (ECDSA_WITH_SHA256, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA256_WITH_RSA, KeyKind::Rsa) => {
+            Some(Hash::Sha256)
+        }
+        (ECDSA_WITH_SHA384, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) | (SHA384_WITH_RSA, KeyKind::Rsa) => {
+            Some(Hash::Sha384)
+        }
         (ECDSA_WITH_SHA512, KeyKind::P521) | (SHA512_WITH_RSA, KeyKind::Rsa) => Some(Hash::Sha512),
         (RSA_ENCRYPTION, KeyKind::Rsa) => Some(digest),
         _ => None,

@@ -55,10 +55,12 @@ fn check_certificates(leaf: &IssuedLeaf<'_>, time: Time, memo: &Memo) -> Result<
         return Err(outside(leaf.authority_window(), leaf.leaf().issuer_name().to_string()));
     }
     let issuer = leaf.above().first().ok_or_else(|| Reason::ChainInvalid("no issuer".into()))?;
-    check_path(leaf.leaf(), issuer, time, KeyUsage::required(CODE_SIGNING.as_bytes()), memo).map_err(|fault| match fault {
-        PathFault::Issuer => Reason::ChainInvalid("its issuer did not sign it".into()),
-        PathFault::Other(error) => Reason::ChainInvalid(error.to_string()),
-    })
+    check_path(leaf.leaf(), issuer, time, KeyUsage::required(CODE_SIGNING.as_bytes()), memo).map_err(
+        |fault| match fault {
+            PathFault::Issuer => Reason::ChainInvalid("its issuer did not sign it".into()),
+            PathFault::Other(error) => Reason::ChainInvalid(error.to_string()),
+        },
+    )
 }
 
 /// A token counts only inside the window of the authority that signed it.
