@@ -1,0 +1,3 @@
+//! Table of contents. One binary, so that the crate is linked once.
+
+mod corpus;
