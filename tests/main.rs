@@ -1,3 +1,6 @@
 //! Table of contents. One binary, so that the crate is linked once.
 
 mod corpus;
+mod payload;
+#[expect(dead_code, reason = "shared with the real-server suite")]
+mod support;
