@@ -46,5 +46,7 @@ pub mod key;
 pub mod outside;
 pub mod policy;
 pub mod report;
+#[cfg(feature = "cli")]
+pub mod sign;
 pub mod trust;
 pub mod verify;
