@@ -2,5 +2,6 @@
 
 mod corpus;
 mod payload;
+mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
 mod support;
