@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::format::cert::Subject;
 use crate::format::object::{Kind, TagHeader};
-use crate::format::time::{Time, Window};
 pub use crate::format::printable;
+use crate::format::time::{Time, Window};
 use crate::format::{Malformed, hex};
 
 /// The nine steps, with the same numbers in code, man page and output.

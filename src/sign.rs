@@ -281,10 +281,8 @@ fn check_arrived(
 fn warnings(leaf: &Certificate, token: &CheckedToken, root: &TrustRoot, now: Time) -> Result<Vec<Warning>, Failure> {
     let window = leaf.validity()?;
     let clock = (!window.contains(now)).then_some(Warning::Clock { now, window });
-    let shared = (root.instance != "public" && token.audience() == DEFAULT_AUDIENCE).then(|| Warning::SharedAudience {
-        audience: token.audience().to_owned(),
-        instance: root.instance.clone(),
-    });
+    let shared = (root.instance != "public" && token.audience() == DEFAULT_AUDIENCE)
+        .then(|| Warning::SharedAudience { audience: token.audience().to_owned(), instance: root.instance.clone() });
     Ok(clock.into_iter().chain(shared).collect())
 }
 
@@ -420,9 +418,7 @@ impl<'a> Servers<'a> {
         let Some(authority) = &self.timestamp_authority else { return Ok(None) };
         let (imprint, nonce) = (key::sha256(&draft.signature), key::random()?);
         let deadline = self.deadlines.timestamp;
-        self.twice(async || tsa::request_token(&self.http, authority, &imprint, &nonce, deadline).await)
-            .await
-            .map(Some)
+        self.twice(async || tsa::request_token(&self.http, authority, &imprint, &nonce, deadline).await).await.map(Some)
     }
 
     /// Once more after a pause, where the first failure may pass. Every request here may be repeated: a certificate

@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn nobody_keeps_us_waiting() {
         let started = Instant::now();
-        for command in ["sleep 60", "sleep 60 | sleep 60", "exec sleep 60", "exec >&-; sleep 60", "sleep 60 & echo hi"] {
+        for command in ["sleep 60", "sleep 60 | sleep 60", "exec sleep 60", "exec >&-; sleep 60", "sleep 60 & echo hi"]
+        {
             assert_eq!(output(command, 99, SOON), Err(Failure::Late(SOON)), "{command}");
         }
         assert!(started.elapsed() < SOON * 12);

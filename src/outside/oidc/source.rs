@@ -64,7 +64,9 @@ pub async fn request(source: &Source, deadline: Duration) -> Result<IdToken, Sou
     let malformed = |why: Malformed| failure(&why);
     match source {
         Source::Value(text) => IdToken::parse(text).map_err(malformed),
-        Source::File(path) => read(path).map_err(|error| failure(&error)).and_then(|bytes| token(&bytes).map_err(malformed)),
+        Source::File(path) => {
+            read(path).map_err(|error| failure(&error)).and_then(|bytes| token(&bytes).map_err(malformed))
+        }
         Source::Command(command) => {
             let command = command.clone();
             // Bounded by its own deadline, so that no runtime ever waits for this thread.
