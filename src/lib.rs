@@ -32,6 +32,14 @@
 //! Policy::judge(&Facts, &Circumstance) -> Check                         step 9; always runs
 //! ```
 
+#[cfg(feature = "cli")]
+pub mod audit;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod commands;
+#[cfg(feature = "cli")]
+pub mod config;
 pub mod format;
 pub mod key;
 #[cfg(feature = "cli")]

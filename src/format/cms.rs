@@ -89,6 +89,16 @@ pub fn dearmor(armor: &[u8]) -> Result<Vec<u8>, ArmorFault> {
     Ok(der)
 }
 
+/// The bytes of the first block in whatever surrounds it: only to see whose it is.
+pub fn dearmor_leniently(armor: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let text = std::str::from_utf8(armor.get(..MAX_ARMOR_BYTES).unwrap_or(armor)).ok()?;
+    let (_, block) = text.split_once("-----BEGIN SIGNED MESSAGE-----")?;
+    let (block, _) = block.split_once("-----END SIGNED MESSAGE-----")?;
+    let letters: String = block.split_ascii_whitespace().collect();
+    base64::engine::general_purpose::STANDARD.decode(letters).ok()
+}
+
 /// 64 columns, LF, a final LF: without it git joins the message to the header.
 pub fn armor(der: &[u8]) -> Result<String, Malformed> {
     der::pem::encode_string(ARMOR_LABEL, der::pem::LineEnding::LF, der).map_err(|error| Malformed::new("armor", error))

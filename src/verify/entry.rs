@@ -14,7 +14,7 @@ use crate::key::{Hash, KeyKind, Memo, PublicKey};
 use crate::report::{EntryFact, Reason};
 use crate::trust::{Log, TrustRoot};
 
-/// gitsign's arc for entries; below it stand the attributes of its prototype of January 2023.
+/// gitsign's arc for entries. Its prototype of January 2023 wrote nine attributes there, from .0 to .8.
 const ENTRY_ARC: &str = "1.3.6.1.4.1.57264.3.";
 
 /// A log of the trust root includes this signature.
@@ -110,7 +110,7 @@ pub(super) fn with_body(signature: &VerifiedSignature) -> Option<Entry> {
 fn embedded(signature: &VerifiedSignature) -> Result<Entry, Reason> {
     let (attributes, values) = cms::values(signature.unsigned(), LOG_ENTRY);
     match (attributes, values.as_slice()) {
-        (0, _) if has_prototype(signature) => Err(Reason::EntryMissing(
+        (0 | 1, _) if has_prototype(signature) => Err(Reason::EntryMissing(
             "the log entry is in the form of gitsign's prototype of 2023, which proves nothing",
         )),
         (0, _) => Err(Reason::EntryMissing("no log entry is inside the signature")),
@@ -120,7 +120,7 @@ fn embedded(signature: &VerifiedSignature) -> Result<Entry, Reason> {
 }
 
 fn has_prototype(signature: &VerifiedSignature) -> bool {
-    let prototype = |id: ObjectIdentifier| id.to_string().starts_with(ENTRY_ARC);
+    let prototype = |id: ObjectIdentifier| id != LOG_ENTRY && id.to_string().starts_with(ENTRY_ARC);
     signature.unsigned().iter().any(|attribute| prototype(attribute.oid))
 }
 

@@ -1,6 +1,6 @@
 //! Step 1: exactly one native signature in the raw bytes, nothing ambiguous around it.
 
-use crate::format::cms::{self, ArmorFault, MAX_ARMOR_BYTES};
+use crate::format::cms::{self, ArmorFault, Family, MAX_ARMOR_BYTES};
 use crate::format::hex;
 use crate::format::object::{Fault, MAX_OBJECT_BYTES, Object};
 use crate::report::Reason;
@@ -19,12 +19,20 @@ pub(super) fn check_object(object: &Object) -> Result<Vec<u8>, Reason> {
     if object.signature().is_empty() {
         return Err(Reason::SignatureMissing);
     }
-    cms::dearmor(object.signature()).map_err(|fault| match fault {
+    cms::dearmor(object.signature()).map_err(|fault| armor_reason(fault, object.signature()))
+}
+
+/// Other programs' armor may look as it likes: first whose it is, then how well it was written.
+fn armor_reason(fault: ArmorFault, armor: &[u8]) -> Reason {
+    if cms::dearmor_leniently(armor).is_some_and(|bytes| cms::family(&bytes) == Family::Foreign) {
+        return Reason::NotKeyless;
+    }
+    match fault {
         ArmorFault::Foreign(program) => Reason::NotCms(program),
         ArmorFault::Malformed(why) => Reason::ArmorMalformed(why),
         ArmorFault::Surrounded(place) => Reason::ArmorSurrounded(place),
         ArmorFault::TooLarge(found) => Reason::LimitExceeded { what: "bytes of armor", found, limit: MAX_ARMOR_BYTES },
-    })
+    }
 }
 
 /// Whoever read the object may have been given other bytes: replaced, corrupt, or a store that does not check.
