@@ -49,7 +49,7 @@ pub struct LogKey<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
     /// The entry, under a published checkpoint.
-    Logged(Entry),
+    Logged(Box<Entry>),
     /// It has this very statement already and does not say where: sign anew.
     Duplicate,
 }
@@ -104,7 +104,7 @@ pub async fn submit_v2(
     let reply = send(http, &endpoint, Some(&request), deadline).await?;
     match reply.status {
         409 => Ok(Submitted::Duplicate),
-        _ => read_v2(&reply.success()?, &body).map(Submitted::Logged).map_err(unreadable),
+        _ => read_v2(&reply.success()?, &body).map(|entry| Submitted::Logged(Box::new(entry))).map_err(unreadable),
     }
 }
 
@@ -344,7 +344,7 @@ fn int64(value: Option<&Value>) -> Result<i64, Malformed> {
 fn unhex(text: &str) -> Result<Vec<u8>, Malformed> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let wrong = || malformed("not hexadecimal");
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(wrong());
     }
     text.as_bytes()
