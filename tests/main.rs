@@ -2,6 +2,7 @@
 
 mod corpus;
 mod door;
+mod format_gitsign;
 mod payload;
 mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
