@@ -32,11 +32,21 @@
 //! Policy::judge(&Facts, &Circumstance) -> Check                         step 9; always runs
 //! ```
 
+#[cfg(feature = "cli")]
+pub mod audit;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod commands;
+#[cfg(feature = "cli")]
+pub mod config;
 pub mod format;
 pub mod key;
 #[cfg(feature = "cli")]
 pub mod outside;
 pub mod policy;
 pub mod report;
+#[cfg(feature = "cli")]
+pub mod sign;
 pub mod trust;
 pub mod verify;

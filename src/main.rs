@@ -1,3 +1,18 @@
-//! The program.
+//! The program: git calls it as `gpg.x509.program`, people call it as `git keyless`.
 
-fn main() {}
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use git_keyless::cli::{Cli, Command};
+use git_keyless::commands;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if commands::gpg::is_call(&args) {
+        return commands::gpg::run(&args);
+    }
+    match Cli::read().command {
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Show(args) => commands::show::run(&args),
+    }
+}

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::format::cert::Subject;
 use crate::format::object::{Kind, TagHeader};
+pub use crate::format::printable;
 use crate::format::time::{Time, Window};
 use crate::format::{Malformed, hex};
 
@@ -382,15 +383,6 @@ fn check_json(check: &Check) -> Value {
         "reason": check.reason().map(Reason::code),
         "detail": check.detail,
     })
-}
-
-/// `text` for a terminal: nothing in it can move the cursor, hide or turn around what follows.
-pub fn printable(text: &str) -> String {
-    let dangerous = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}' | '\u{fff9}'..='\u{fffb}')
-    };
-    text.chars().map(|c| if dangerous(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 /// Why a signature is not good: the word in JSON, the heading in the man page, the folder of its vectors. Variants

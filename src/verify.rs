@@ -15,12 +15,13 @@ mod time;
 mod validity;
 
 use crate::format::bundle;
+use crate::format::cert::Certificate;
 use crate::format::object::{Object, ObjectFormat};
 use crate::format::time::Time;
 use crate::format::{Malformed, hex};
 use crate::key::{Memo, sha1_of, sha256_of};
 use crate::policy::{Circumstance, Policy};
-use crate::report::{CertificateFact, Check, Facts, Reason, Report, Step};
+use crate::report::{CertificateFact, Check, Facts, Identity, Reason, Report, Step};
 use crate::trust::TrustRoot;
 
 /// Judges objects under one trust root. Cheap to make, shared between threads.
@@ -48,7 +49,7 @@ impl<'a> Verifier<'a> {
         let (root, memo) = (self.root, self.memo);
         let armor = Stage::of(object::check_object(object));
         let signature = armor.then("step 1", |der| cms::verify_signature(der, object.payload(), memo));
-        let leaf = signature.then("step 2", |signature| chain::verify_issuer(signature, root, memo));
+        let leaf = signature.then("step 2", |signature| chain::verify_issuer(signature.leaf(), root, memo));
         let sct = match root.ct_logs.is_empty() {
             true => Stage::Waived("the trust root lists no certificate transparency log"),
             false => leaf.then("step 3", |leaf| sct::verify_sct(leaf, root, memo)),
@@ -168,6 +169,18 @@ impl<E> Stage<E> {
             Self::Waived(why) => Check::not_required(step, why),
         }
     }
+}
+
+/// Steps 3 to 5 of a certificate alone, as its authority answers with it: before anything is signed with its key and
+/// logged. What step 8 will ask of it at a verified time is asked at the start of its validity.
+pub fn verify_issued(leaf: &Certificate, root: &TrustRoot, memo: &Memo) -> Result<Identity, Reason> {
+    let leaf = chain::verify_issuer(leaf, root, memo)?;
+    if !root.ct_logs.is_empty() {
+        sct::verify_sct(&leaf, root, memo)?;
+    }
+    let identity = profile::verify_profile(&leaf)?;
+    validity::check_certificates(&leaf, leaf.validity().start, memo)?;
+    Ok(identity.fact())
 }
 
 /// git's name for the bytes: hash of `kind length NUL` and the bytes.

@@ -4,5 +4,10 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod corpus;
+mod door;
 mod floors;
 mod oracle;
+mod payload;
+mod schema;
+#[expect(dead_code, reason = "shared with the real-server suite")]
+mod support;

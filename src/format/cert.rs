@@ -35,6 +35,34 @@ const ISSUER_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57
 /// otherName of Fulcio's `user!domain` identities.
 const OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 
+/// Names of 1.3.6.1.4.1.57264.1.1 and following, from Fulcio's own table (docs/oid-info.md).
+const FULCIO_EXTENSIONS: [&str; 24] = [
+    "issuer (old form)",
+    "GitHub workflow trigger",
+    "GitHub workflow SHA",
+    "GitHub workflow name",
+    "GitHub workflow repository",
+    "GitHub workflow ref",
+    "other name",
+    "issuer",
+    "build signer URI",
+    "build signer digest",
+    "runner environment",
+    "source repository URI",
+    "source repository digest",
+    "source repository ref",
+    "source repository identifier",
+    "source repository owner URI",
+    "source repository owner identifier",
+    "build config URI",
+    "build config digest",
+    "build trigger",
+    "run invocation URI",
+    "source repository visibility at signing",
+    "deployment environment",
+    "token subject",
+];
+
 /// A certificate: its bytes and what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -188,6 +216,21 @@ impl Certificate {
             (Some(issuer), _) | (None, Some(issuer)) => Ok(Some(issuer)),
             (None, None) => Ok(None),
         }
+    }
+
+    /// Fulcio's extensions by name, in their order, as text: for people, never for decisions.
+    pub fn fulcio_extensions(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| match Utf8StringRef::from_der(bytes) {
+            Ok(text) => text.as_str().to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        let named = |extension: &x509_cert::ext::Extension| {
+            let id = extension.extn_id.to_string();
+            let number: usize = id.strip_prefix(FULCIO_ARC)?.parse().ok()?;
+            let name = FULCIO_EXTENSIONS.get(number.checked_sub(1)?).copied().unwrap_or("unknown");
+            Some((format!(".1.{number} {name}"), text(extension.extn_value.as_bytes())))
+        };
+        self.extensions().iter().filter_map(named).collect()
     }
 
     /// Extended key usages and whether the extension is critical.

@@ -8,6 +8,7 @@ pub mod cert;
 pub mod checkpoint;
 pub mod cms;
 pub mod entry;
+pub mod id_token;
 pub mod object;
 pub mod sct;
 pub mod status;
@@ -57,4 +58,13 @@ pub fn base64(bytes: &[u8]) -> String {
 pub fn unbase64(text: &str) -> Result<Vec<u8>, Malformed> {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| Malformed::new("base64", error))
+}
+
+/// `text` for a terminal: nothing in it can move the cursor, hide or turn around what follows.
+pub fn printable(text: &str) -> String {
+    let dangerous = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}' | '\u{fff9}'..='\u{fffb}')
+    };
+    text.chars().map(|c| if dangerous(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }

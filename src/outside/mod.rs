@@ -1,1 +1,11 @@
 //! Touches the world: bytes in, bytes out. Nothing in here judges.
+
+pub mod files;
+pub mod fulcio;
+pub mod http;
+pub mod oidc;
+pub mod process;
+pub mod rekor;
+pub mod repo;
+pub mod terminal;
+pub mod tsa;

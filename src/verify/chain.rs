@@ -9,7 +9,6 @@ use rustls_pki_types::{
 };
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, aws_lc_rs as algorithms};
 
-use super::cms::VerifiedSignature;
 use crate::format::cert::Certificate;
 use crate::format::time::{Time, Window};
 use crate::key::Memo;
@@ -51,11 +50,10 @@ impl<'r> IssuedLeaf<'r> {
 }
 
 pub(super) fn verify_issuer<'r>(
-    signature: &VerifiedSignature,
+    leaf: &Certificate,
     root: &'r TrustRoot,
     memo: &Memo,
 ) -> Result<IssuedLeaf<'r>, Reason> {
-    let leaf = signature.leaf();
     let validity = leaf.validity().map_err(|error| Reason::ChainInvalid(error.to_string()))?;
     let mut refusal = None;
     for (authority, above) in issuers(root, leaf)? {

@@ -40,7 +40,7 @@ pub(super) fn verify_validity(
     Ok(VerifiedChain { times: count })
 }
 
-fn check_certificates(leaf: &IssuedLeaf<'_>, time: Time, memo: &Memo) -> Result<(), Reason> {
+pub(super) fn check_certificates(leaf: &IssuedLeaf<'_>, time: Time, memo: &Memo) -> Result<(), Reason> {
     if !leaf.validity().contains(time) {
         return Err(Reason::CertificateNotValid { time, window: leaf.validity() });
     }

@@ -1,0 +1,82 @@
+//! The road of many: revisions to objects to reports, on all cores, answers in the order of the questions.
+
+use crate::format::object::Object;
+use crate::format::time::Time;
+use crate::outside::repo::{Named, Repository, Unreadable};
+use crate::policy::{Circumstance, Policy};
+use crate::report::Report;
+use crate::verify::Verifier;
+
+/// Objects that are held at once; bounds memory, and keeps the first answer from waiting for the last.
+const BATCH: usize = 64;
+
+/// One answer.
+pub enum Asked<'a> {
+    /// It was judged.
+    Judged {
+        /// The question.
+        rev: &'a str,
+        /// The answer.
+        report: Report,
+    },
+    /// It could not be read.
+    Unreadable {
+        /// The question.
+        rev: &'a str,
+        /// Why.
+        error: Unreadable,
+    },
+}
+
+/// Judges each of `revs` for itself and gives the answers to `answer` in their order; stops when that does.
+pub fn judge_each<E>(
+    repository: &Repository,
+    revs: &[String],
+    verifier: &Verifier<'_>,
+    policy: &Policy,
+    now: Time,
+    mut answer: impl FnMut(Asked<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    for batch in revs.chunks(BATCH) {
+        let read: Vec<_> = batch.iter().map(|rev| read(repository, rev)).collect();
+        let judge = |found: &Result<(Named, Object), Unreadable>| match found {
+            Ok((named, object)) => {
+                let circumstance = Circumstance { tag: named.tag.clone() };
+                Ok(verifier.verify(object, now).report(policy, &circumstance))
+            }
+            Err(error) => Err(error.clone()),
+        };
+        for (rev, judged) in batch.iter().zip(on_all_cores(&read, judge)) {
+            answer(match judged {
+                Ok(report) => Asked::Judged { rev, report },
+                Err(error) => Asked::Unreadable { rev, error },
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn read(repository: &Repository, rev: &str) -> Result<(Named, Object), Unreadable> {
+    let named = repository.resolve(rev)?;
+    let found = repository.read(&named.id)?;
+    let object = Object::split(found.raw, found.kind, found.format, Some(named.id.clone()));
+    Ok((named, object))
+}
+
+/// `each` for every item, shared out between the cores; one item costs no thread.
+fn on_all_cores<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    if cores <= 1 {
+        return items.iter().map(each).collect();
+    }
+    let share = items.len().div_ceil(cores);
+    std::thread::scope(|scope| {
+        let each = &each;
+        let workers: Vec<_> =
+            items.chunks(share).map(|chunk| scope.spawn(move || chunk.iter().map(each).collect::<Vec<_>>())).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}

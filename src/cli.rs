@@ -1,0 +1,93 @@
+//! Every flag once: parser, help and man page read this.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sign git commits with the identity you already have, and verify them anywhere, offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "git-keyless",
+    bin_name = "git keyless",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    before_help = "\
+  git keyless verify                            judge the commit HEAD
+  git keyless verify v1.0 --identity alice@example.com --issuer https://accounts.google.com
+  git keyless verify --json HEAD | jq .verdict  the same for machines
+  git keyless show HEAD                         everything in one signature, step by step
+
+Let git itself sign and verify with it:
+  git config gpg.format x509
+  git config gpg.x509.program git-keyless"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// This process's arguments; help, version and usage errors (exit code 2) end it.
+    pub fn read() -> Self {
+        Self::parse()
+    }
+}
+
+/// The commands of a person.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge commits and tags: exit code 0 when all are good, 1 when one is not, 2 without a verdict
+    Verify(Verify),
+    /// Print everything in one signature, step by step
+    Show(Show),
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Commits and annotated tags to judge, each for itself [default: HEAD]
+    #[arg(value_name = "REV")]
+    pub revs: Vec<String>,
+    /// Judge the raw bytes of one object, from a file or - for standard input; needs no repository
+    #[arg(long, value_name = "FILE", conflicts_with = "revs")]
+    pub object: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Accept this subject; with --issuer, repeatable, replaces keyless.trustedIdentity
+    #[arg(long = "identity", value_name = "SUBJECT", requires = "issuers")]
+    pub identities: Vec<String>,
+    /// Issuer of the --identity at the same place
+    #[arg(long = "issuer", value_name = "URL", requires = "identities")]
+    pub issuers: Vec<String>,
+    /// Refuse when nobody said whose signatures are accepted
+    #[arg(long)]
+    pub require_identity: bool,
+    /// How it is trusted.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The commit or annotated tag
+    #[arg(value_name = "REV", default_value = "HEAD")]
+    pub rev: String,
+    /// Print the signature as a Sigstore bundle v0.3
+    #[arg(long)]
+    pub bundle: bool,
+    /// How it is trusted.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Arguments of everything that verifies.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Judge under this trusted root (JSON) instead of keyless.trustedRoot or the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub trusted_root: Option<PathBuf>,
+}

@@ -1,0 +1,148 @@
+//! Signing: the payload comes on standard input, the armor and nothing else goes to standard output.
+//!
+//! git throws standard error away when signing succeeds, so what a person should hear goes to the terminal itself.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{SignCall, complain};
+use crate::commands::{Stop, now, settings, trust_root, trusted_identities};
+use crate::config::{ID_TOKEN_FILE, SIGNING_CONFIG, Settings, TIMESTAMP, TOKEN_COMMAND, TRUSTED_ROOT};
+use crate::format::cms;
+use crate::format::object::MAX_OBJECT_BYTES;
+use crate::format::status;
+use crate::format::time::Time;
+use crate::outside::oidc::{self, CheckedToken, DEFAULT_AUDIENCE, Source};
+use crate::outside::{files, repo, terminal};
+use crate::policy::{Circumstance, Policy};
+use crate::sign::{self, Options, Signed, Timestamp};
+use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
+
+/// How long a file or command may take to give an ID token.
+const TOKEN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Nothing on standard output unless everything held.
+pub(super) fn run(call: &SignCall) -> ExitCode {
+    match sign(call) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            complain(&stop.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sign(call: &SignCall) -> Result<(), Stop> {
+    // To its end before anything else: a payload that is left unread makes git say that signing failed.
+    let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
+    let here = Path::new(".");
+    let settings = settings(here)?;
+    let root = trust_root(None, &settings, here)?;
+    let now = now()?;
+    let options = options(&settings, here, now)?;
+    let source = source(&settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
+    let signed = runtime.block_on(async {
+        let token = token(&source, now).await?;
+        sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new)
+    });
+    // A command that ignores its deadline must not keep git waiting.
+    runtime.shutdown_background();
+    let signed = signed?;
+    tell(&signed, &settings)?;
+    hand_over(call, &signed, now)
+}
+
+/// The services, which only an explicit signing config names: nobody writes to a public log by accident.
+fn options(settings: &Settings, here: &Path, now: Time) -> Result<Options, Stop> {
+    let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
+        return Err(Stop::new(format!(
+            "nothing says where to sign: git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
+        )));
+    };
+    let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
+    let owner = repo::git_dir(here);
+    let bytes = files::expand(path)
+        .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, owner.as_deref()))
+        .map_err(|why| refused(&why))?;
+    // A client trust config carries the trust root that belongs to it: verifying must use that one too.
+    if TrustRoot::parse(&bytes, "custom").is_ok() && settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_none() {
+        return Err(refused(&format!(
+            "it brings a trust root of its own; name it for verifying too: git config --global {TRUSTED_ROOT} {path}"
+        )));
+    }
+    let services =
+        SigningConfig::parse(&bytes).map_err(|why| refused(&why))?.services(now).map_err(|why| refused(&why))?;
+    let timestamp = match settings.text(TIMESTAMP).map_err(Stop::new)? {
+        None | Some(("needed", _)) => Timestamp::AsNeeded,
+        Some(("always", _)) => Timestamp::Always,
+        Some((other, value)) => {
+            return Err(Stop::new(settings.unusable(
+                TIMESTAMP,
+                value,
+                format!("`{other}` is neither needed nor always"),
+            )));
+        }
+    };
+    Ok(Options { timestamp, ..Options::new(services) })
+}
+
+/// The first of environment, file and command; logging in will be the last.
+fn source(settings: &Settings) -> Result<Source, Stop> {
+    if let Some(token) = std::env::var_os("SIGSTORE_ID_TOKEN").filter(|token| !token.is_empty()) {
+        let token = token.into_string().map_err(|_| Stop::new("SIGSTORE_ID_TOKEN is not text; it must be one JWT"))?;
+        return Ok(Source::Value(Zeroizing::new(token)));
+    }
+    if let Some((path, value)) = settings.text(ID_TOKEN_FILE).map_err(Stop::new)? {
+        return files::expand(path)
+            .map(Source::File)
+            .map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)));
+    }
+    if let Some((command, _)) = settings.text(TOKEN_COMMAND).map_err(Stop::new)? {
+        return Ok(Source::Command(command.to_owned()));
+    }
+    Err(Stop::new(format!("nobody says who you are: set SIGSTORE_ID_TOKEN, {ID_TOKEN_FILE} or {TOKEN_COMMAND}")))
+}
+
+/// Whose it is is shown before it is used: what happens next is public.
+async fn token(source: &Source, now: Time) -> Result<CheckedToken, Stop> {
+    let token = oidc::request(source, TOKEN_DEADLINE).await.map_err(Stop::new)?;
+    let checked = oidc::check(token, DEFAULT_AUDIENCE, now).map_err(|why| Stop::new(format!("{source}: {why}")))?;
+    let claims = checked.claims();
+    terminal::say(&format!("git-keyless: signing as {} ({})", claims.name(), claims.certified_issuer()));
+    Ok(checked)
+}
+
+/// Step 9 only warns: who is accepted is for others to say.
+fn tell(signed: &Signed, settings: &Settings) -> Result<(), Stop> {
+    for warning in &signed.warnings {
+        terminal::say(&format!("git-keyless: warning: {warning}"));
+    }
+    let policy = Policy::new(trusted_identities(settings)?, false);
+    if let Some(reason) = policy.judge(&signed.facts, &Circumstance::default()).reason() {
+        terminal::say(&format!("git-keyless: warning: {reason} (keyless.trustedIdentity)"));
+    }
+    Ok(())
+}
+
+fn hand_over(call: &SignCall, signed: &Signed, now: Time) -> Result<(), Stop> {
+    let out = match call.armor {
+        true => signed.armor.clone().into_bytes(),
+        false => cms::dearmor(signed.armor.as_bytes()).map_err(|fault| Stop::new(format!("{fault:?}")))?,
+    };
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(&out)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))?;
+    drop(stdout);
+    let fingerprint = signed.facts.fingerprint.as_deref().unwrap_or(status::NO_FINGERPRINT);
+    match call.status.write(&status::signed(fingerprint, now)) {
+        true => Ok(()),
+        false => Err(Stop::new("cannot write to the status descriptor")),
+    }
+}

@@ -1,0 +1,80 @@
+//! Doors: read inputs, call one road, print, exit.
+
+pub mod gpg;
+pub mod show;
+pub mod verify;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use crate::config::{self, Settings};
+use crate::format::time::Time;
+use crate::outside::{files, repo};
+use crate::policy::Accepted;
+use crate::trust::{MAX_TRUST_BYTES, TrustRoot};
+
+/// No verdict: usage, input or output.
+pub(crate) const NO_VERDICT: u8 = 2;
+
+/// Why a command stops without an answer: what happened, then what to do.
+#[derive(Debug)]
+pub(crate) struct Stop(String);
+
+impl Stop {
+    pub(crate) fn new(what: impl std::fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Prints why and gives the exit code.
+pub(crate) fn stopped(stop: &Stop) -> ExitCode {
+    eprintln!("git-keyless: {}", crate::report::printable(&stop.0));
+    ExitCode::from(NO_VERDICT)
+}
+
+/// Settings as git in `directory` would see them.
+pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
+    let values = repo::config(directory, "keyless").map_err(Stop::new)?;
+    let settings = Settings::new(values, |name| std::env::var_os(name)).map_err(Stop::new)?;
+    settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
+    Ok(settings)
+}
+
+/// The trust root: flag, variable, setting, built-in.
+pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings, directory: &Path) -> Result<TrustRoot, Stop> {
+    let setting = settings.text(config::TRUSTED_ROOT).map_err(Stop::new)?;
+    let (path, place) = match (flag, setting) {
+        (Some(path), _) => (path.to_path_buf(), "--trusted-root".to_owned()),
+        (None, Some((path, value))) => {
+            (files::expand(path).map_err(Stop::new)?, format!("{} in {}", config::TRUSTED_ROOT, value.place))
+        }
+        (None, None) => return TrustRoot::public_good().map_err(Stop::new),
+    };
+    let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{place}: {why}"));
+    let owner = repo::git_dir(directory);
+    let bytes = files::read_trusted(&path, MAX_TRUST_BYTES, owner.as_deref()).map_err(|why| refused(&why))?;
+    TrustRoot::parse(&bytes, "custom").map_err(|why| refused(&format!("{}: {why}", path.display())))
+}
+
+/// Who is accepted, by the settings.
+pub(crate) fn trusted_identities(settings: &Settings) -> Result<Vec<Accepted>, Stop> {
+    let list = settings.list(config::TRUSTED_IDENTITY).map_err(Stop::new)?;
+    list.into_iter()
+        .map(|(text, value)| {
+            Accepted::parse(text).map_err(|why| Stop::new(settings.unusable(config::TRUSTED_IDENTITY, value, why)))
+        })
+        .collect()
+}
+
+/// The machine's clock.
+pub(crate) fn now() -> Result<Time, Stop> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix(since).map_err(Stop::new)
+}

@@ -1,0 +1,226 @@
+//! Settings: one table of names, values that remember where they came from, and nothing guessed.
+//!
+//! Read at the door and handed down as plain values. Order: default < git's configuration (its own scopes) <
+//! `GIT_KEYLESS_*` < flag. What cannot be read is refused with its place.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use crate::outside::repo::ConfigValue;
+
+/// One name, for parser, man page and diagnosis alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// As people write it.
+    pub key: &'static str,
+    /// The variable that outranks git's configuration.
+    pub variable: Option<&'static str>,
+    /// One sentence.
+    pub what: &'static str,
+}
+
+/// The trust root file.
+pub const TRUSTED_ROOT: &str = "keyless.trustedRoot";
+/// The signing config file.
+pub const SIGNING_CONFIG: &str = "keyless.signingConfig";
+/// An accepted identity.
+pub const TRUSTED_IDENTITY: &str = "keyless.trustedIdentity";
+/// Whether git's door refuses who is not accepted.
+pub const REQUIRE_TRUSTED: &str = "keyless.requireTrusted";
+/// When a timestamp is asked for.
+pub const TIMESTAMP: &str = "keyless.timestamp";
+/// A file with an ID token.
+pub const ID_TOKEN_FILE: &str = "keyless.idTokenFile";
+/// A command that prints an ID token.
+pub const TOKEN_COMMAND: &str = "keyless.tokenCommand";
+
+/// All of them.
+pub const SETTINGS: [Setting; 7] = [
+    Setting { key: ID_TOKEN_FILE, variable: None, what: "file that holds an ID token; read for each signature" },
+    Setting {
+        key: REQUIRE_TRUSTED,
+        variable: None,
+        what: "true: git verify-commit refuses a good signature of somebody who is not in keyless.trustedIdentity",
+    },
+    Setting {
+        key: SIGNING_CONFIG,
+        variable: Some("GIT_KEYLESS_SIGNING_CONFIG"),
+        what: "signing config or client trust config (JSON) that names the services to sign with",
+    },
+    Setting {
+        key: TIMESTAMP,
+        variable: None,
+        what: "needed: a timestamp only where the log gives no time; always: with Rekor v1 too",
+    },
+    Setting { key: TOKEN_COMMAND, variable: None, what: "command (run by sh) that prints an ID token" },
+    Setting {
+        key: TRUSTED_IDENTITY,
+        variable: None,
+        what: "accepted identity as `<subject> <issuer>`, percent-encoded; may be repeated, an empty value starts anew",
+    },
+    Setting {
+        key: TRUSTED_ROOT,
+        variable: Some("GIT_KEYLESS_TRUSTED_ROOT"),
+        what: "trusted root or client trust config (JSON) to judge under; the public-good instance's without it",
+    },
+];
+
+/// A value and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// None for a key without `=`.
+    text: Option<String>,
+    /// File, variable or command line.
+    pub place: String,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    key: String,
+    place: String,
+    why: String,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}: {}", self.key, self.place, self.why)
+    }
+}
+
+/// All settings of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: Vec<(String, Value)>,
+    notes: Vec<String>,
+}
+
+impl Settings {
+    /// From git's configuration and the environment. Values of a repository that git would not trust are left out and
+    /// noted.
+    pub fn new(values: Vec<ConfigValue>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unusable> {
+        let mut settings = Self::default();
+        for value in values {
+            if value.trusted {
+                settings.values.push((value.key, Value { text: value.value, place: value.place }));
+            } else {
+                settings.notes.push(format!(
+                    "{} in {} is ignored: git does not trust this repository (safe.directory)",
+                    value.key, value.place
+                ));
+            }
+        }
+        for setting in &SETTINGS {
+            let Some((variable, value)) =
+                setting.variable.and_then(|variable| Some((variable, environment(variable)?)))
+            else {
+                continue;
+            };
+            let text = value.into_string().map_err(|_| Unusable {
+                key: setting.key.into(),
+                place: variable.into(),
+                why: "not UTF-8".into(),
+            })?;
+            settings.values.push((setting.key.to_lowercase(), Value { text: Some(text), place: variable.to_owned() }));
+        }
+        Ok(settings)
+    }
+
+    /// What was left out, and why.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The last value; an empty one counts as none.
+    pub fn text(&self, key: &str) -> Result<Option<(&str, &Value)>, Unusable> {
+        let Some(value) = self.all(key).last() else { return Ok(None) };
+        let text = self.text_of(key, value)?;
+        Ok(Some((text, value)).filter(|(text, _)| !text.is_empty()))
+    }
+
+    /// Every value, in order; an empty one forgets those before it.
+    pub fn list(&self, key: &str) -> Result<Vec<(&str, &Value)>, Unusable> {
+        let mut found = Vec::new();
+        for value in self.all(key) {
+            match self.text_of(key, value)? {
+                "" => found.clear(),
+                text => found.push((text, value)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// A boolean as git reads it; a key without `=` is true.
+    pub fn flag(&self, key: &str) -> Result<bool, Unusable> {
+        match self.all(key).last() {
+            None => Ok(false),
+            Some(Value { text: None, .. }) => Ok(true),
+            Some(value @ Value { text: Some(text), .. }) => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Ok(true),
+                "false" | "no" | "off" | "0" | "" => Ok(false),
+                _ => Err(self.unusable(key, value, format!("`{text}` is neither true nor false"))),
+            },
+        }
+    }
+
+    /// Says that a value cannot be used, with its place.
+    pub fn unusable(&self, key: &str, value: &Value, why: impl fmt::Display) -> Unusable {
+        Unusable { key: key.to_owned(), place: value.place.clone(), why: why.to_string() }
+    }
+
+    fn all<'a>(&'a self, key: &str) -> impl DoubleEndedIterator<Item = &'a Value> {
+        let key = key.to_lowercase();
+        self.values.iter().filter(move |(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    fn text_of<'a>(&self, key: &str, value: &'a Value) -> Result<&'a str, Unusable> {
+        value.text.as_deref().ok_or_else(|| self.unusable(key, value, "it has no value"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(values: &[(&str, Option<&str>)]) -> Settings {
+        let value = |(key, value): &(&str, Option<&str>)| ConfigValue {
+            key: key.to_lowercase(),
+            value: value.map(str::to_owned),
+            place: "a file".into(),
+            trusted: true,
+        };
+        Settings::new(values.iter().map(value).collect(), |_| None).unwrap()
+    }
+
+    #[test]
+    fn later_values_win_and_an_empty_one_forgets() {
+        let read = settings(&[(TRUSTED_ROOT, Some("/a")), (TRUSTED_ROOT, Some("/b"))]);
+        assert_eq!(read.text(TRUSTED_ROOT).unwrap().map(|(text, _)| text), Some("/b"));
+        let read =
+            settings(&[(TRUSTED_IDENTITY, Some("a b")), (TRUSTED_IDENTITY, Some("")), (TRUSTED_IDENTITY, Some("c d"))]);
+        assert_eq!(read.list(TRUSTED_IDENTITY).unwrap().iter().map(|(text, _)| *text).collect::<Vec<_>>(), ["c d"]);
+        assert_eq!(settings(&[]).text(TRUSTED_ROOT).unwrap(), None);
+    }
+
+    #[test]
+    fn booleans_are_gits_and_nothing_else() {
+        for (text, expected) in [(Some("Yes"), true), (None, true), (Some("off"), false), (Some(""), false)] {
+            assert_eq!(settings(&[(REQUIRE_TRUSTED, text)]).flag(REQUIRE_TRUSTED), Ok(expected));
+        }
+        let error = settings(&[(REQUIRE_TRUSTED, Some("maybe"))]).flag(REQUIRE_TRUSTED).unwrap_err();
+        assert_eq!(error.to_string(), "keyless.requireTrusted in a file: `maybe` is neither true nor false");
+    }
+
+    #[test]
+    fn an_untrusted_repository_changes_nothing_and_is_named() {
+        let value = ConfigValue {
+            key: "keyless.trustedroot".into(),
+            value: Some("/evil".into()),
+            place: "/r/.git/config".into(),
+            trusted: false,
+        };
+        let read = Settings::new(vec![value], |_| None).unwrap();
+        assert_eq!(read.text(TRUSTED_ROOT).unwrap(), None);
+        assert!(read.notes()[0].contains("/r/.git/config"));
+    }
+}

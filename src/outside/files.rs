@@ -1,0 +1,72 @@
+//! Files that decide something: read whole, up to a limit, and only when nobody else could have written them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// At most `limit` bytes; one more is an error, and nothing beyond that is read.
+pub fn read_limited(mut from: impl Read, limit: usize, what: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let cap = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    from.by_ref().take(cap).read_to_end(&mut bytes).map_err(|error| format!("{what} cannot be read: {error}"))?;
+    if bytes.len() > limit { Err(format!("{what} has more than {limit} bytes")) } else { Ok(bytes) }
+}
+
+/// A file on which trust rests: it and every folder above it belong to this user, to root or to `owner_of`'s owner,
+/// and nobody else can write to them (folders with the sticky bit aside).
+pub fn read_trusted(path: &Path, limit: usize, owner_of: Option<&Path>) -> Result<Vec<u8>, String> {
+    let what = path.display().to_string();
+    let real = path.canonicalize().map_err(|error| format!("{what} cannot be read: {error}"))?;
+    let file = File::open(&real).map_err(|error| format!("{what} cannot be read: {error}"))?;
+    check_safe(&real, owner_of)?;
+    read_limited(file, limit, &what)
+}
+
+/// `~/` is the home folder; anything else stands as it is.
+pub fn expand(path: &str) -> Result<PathBuf, String> {
+    match path.strip_prefix("~/") {
+        None => Ok(PathBuf::from(path)),
+        Some(rest) => match std::env::var_os("HOME") {
+            Some(home) if !home.is_empty() => Ok(PathBuf::from(home).join(rest)),
+            _ => Err(format!("`{path}` needs HOME, which is not set")),
+        },
+    }
+}
+
+#[cfg(unix)]
+fn check_safe(path: &Path, owner_of: Option<&Path>) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt as _;
+    const STICKY: u32 = 0o1000;
+    const GROUP_WRITES: u32 = 0o020;
+    const OTHERS_WRITE: u32 = 0o002;
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let owner = owner_of.and_then(|path| path.metadata().ok()).map(|meta| meta.uid());
+    for link in path.ancestors().filter(|link| !link.as_os_str().is_empty()) {
+        let meta = link.metadata().map_err(|error| format!("{} cannot be read: {error}", link.display()))?;
+        if ![user, 0].contains(&meta.uid()) && Some(meta.uid()) != owner {
+            return Err(format!(
+                "{} belongs to another user, so trust cannot rest on {}",
+                link.display(),
+                path.display()
+            ));
+        }
+        let sticky = meta.is_dir() && meta.mode() & STICKY != 0;
+        // A user's own group is the user; any other group is others.
+        let foreign_group = meta.mode() & GROUP_WRITES != 0 && meta.gid() != group && meta.gid() != 0;
+        if !sticky && (meta.mode() & OTHERS_WRITE != 0 || foreign_group) {
+            let mend = format!("chmod go-w {}", link.display());
+            return Err(format!(
+                "{} can be written by others, so trust cannot rest on {}: {mend}",
+                link.display(),
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Access lists decide elsewhere, and nothing here can read them.
+#[cfg(not(unix))]
+fn check_safe(_: &Path, _: Option<&Path>) -> Result<(), String> {
+    Ok(())
+}

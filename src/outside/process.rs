@@ -1,0 +1,148 @@
+//! Commands that the configuration names, run as git runs them: by the shell.
+//!
+//! No pipe of git's is inherited: one that a child of a child holds open would keep git waiting long after we are gone.
+
+use std::fmt;
+use std::io::Read as _;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::terminal;
+
+/// How often a child that has closed its output is asked whether it ended.
+const POLL: Duration = Duration::from_millis(5);
+
+/// A command that gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended with another status than 0.
+    Ended(String),
+    /// It was still running at its deadline, or somebody held its output open.
+    Late(Duration),
+    /// The shell could not be started.
+    NotStarted(String),
+    /// It printed more bytes than allowed.
+    TooMuch(usize),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(status) => write!(f, "it ended with {status}"),
+            Self::Late(deadline) => write!(f, "it did not end within {} s", deadline.as_secs_f32()),
+            Self::NotStarted(why) => write!(f, "the shell could not be started: {why}"),
+            Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes"),
+        }
+    }
+}
+
+/// What `command` prints, at most `limit` bytes of it. Its messages go to the terminal, if there is one.
+pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let started = Instant::now();
+    let (mut child, group) = spawn(command).map_err(|error| Failure::NotStarted(error.to_string()))?;
+    let printed = child.stdout.take().map(|stdout| drain(stdout, limit));
+    let left = || deadline.saturating_sub(started.elapsed());
+    let printed = printed.and_then(|printed| printed.recv_timeout(left()).ok());
+    match (printed, wait(&mut child, left)) {
+        (Some(printed), _) if printed.len() > limit => {
+            end(&mut child, group);
+            Err(Failure::TooMuch(limit))
+        }
+        (Some(printed), Some(status)) if status.success() => Ok(printed),
+        (Some(_), Some(status)) => Err(Failure::Ended(status.to_string())),
+        _ => {
+            end(&mut child, group);
+            Err(Failure::Late(deadline))
+        }
+    }
+}
+
+/// The child, and whether it leads a process group of its own. With a terminal it stays in git's: a background group
+/// may not read the terminal, and Ctrl-C must reach it.
+fn spawn(command: &str) -> std::io::Result<(Child, bool)> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let terminal = terminal::device();
+    let group = terminal.is_none();
+    shell.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
+    #[cfg(unix)]
+    if group {
+        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    }
+    shell.spawn().map(|child| (child, group && cfg!(unix)))
+}
+
+/// Reads on a thread of its own, which nobody waits for when the deadline has passed.
+fn drain(stdout: ChildStdout, limit: usize) -> mpsc::Receiver<Zeroizing<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        // All of it reserved at once: growing would leave copies behind that nobody wipes.
+        let mut printed = Zeroizing::new(Vec::with_capacity(limit.saturating_add(64)));
+        let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        if stdout.take(more).read_to_end(&mut printed).is_ok() {
+            // Nobody listens any more once the deadline has passed.
+            let _ = sender.send(printed);
+        }
+    });
+    receiver
+}
+
+fn wait(child: &mut Child, left: impl Fn() -> Duration) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if !left().is_zero() => thread::sleep(POLL.min(left())),
+            _ => return None,
+        }
+    }
+}
+
+/// Kills the child, and its group if it leads one: its number is not given to another before the child is waited for.
+fn end(child: &mut Child, group: bool) {
+    if group {
+        let _ = Command::new("sh")
+            .args(["-c", "kill -KILL -- \"-$0\"", &child.id().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+    // It may have ended by itself; then there is nothing to kill.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(400);
+
+    #[test]
+    fn what_it_prints() {
+        assert_eq!(output("printf 'a b\\n'", 10, SOON * 5).unwrap().as_slice(), b"a b\n");
+        assert_eq!(output("cat", 10, SOON * 5).unwrap().as_slice(), b"", "its input is empty");
+        assert_eq!(output("printf 12345", 5, SOON * 5).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn what_gives_nothing() {
+        assert_eq!(output("printf 123456", 5, SOON * 5), Err(Failure::TooMuch(5)));
+        assert_eq!(output("yes", 5, SOON * 5), Err(Failure::TooMuch(5)));
+        assert!(matches!(output("echo token; exit 3", 99, SOON * 5), Err(Failure::Ended(_))));
+    }
+
+    #[test]
+    fn nobody_keeps_us_waiting() {
+        let started = Instant::now();
+        for command in ["sleep 60", "sleep 60 | sleep 60", "exec sleep 60", "exec >&-; sleep 60", "sleep 60 & echo hi"]
+        {
+            assert_eq!(output(command, 99, SOON), Err(Failure::Late(SOON)), "{command}");
+        }
+        assert!(started.elapsed() < SOON * 12);
+    }
+}

@@ -1,0 +1,281 @@
+//! Repositories: revisions to objects, and configuration as git itself would see it. The only file that names `gix`.
+//!
+//! Replacement references are never followed, and whoever judges an object computes its id again.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BStr, ByteSlice as _};
+use gix::config::{File, Source};
+
+use crate::format::object::{Kind, ObjectFormat};
+
+/// An open repository.
+pub struct Repository {
+    inner: gix::Repository,
+}
+
+/// Why something could not be read from a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// There is no repository here.
+    NoRepository(String),
+    /// The revision names nothing, or more than one thing.
+    Revision(String),
+    /// The object cannot be read.
+    Object(String),
+    /// A tree or a blob, which nobody signs.
+    NotSigned {
+        /// Its id.
+        id: String,
+        /// What it is.
+        kind: String,
+    },
+    /// The configuration cannot be read.
+    Config(String),
+}
+
+impl Unreadable {
+    /// A stable word for JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRepository(_) => "no-repository",
+            Self::Revision(_) => "revision-unknown",
+            Self::Object(_) => "object-unreadable",
+            Self::NotSigned { .. } => "object-not-signable",
+            Self::Config(_) => "config-unreadable",
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRepository(why) => write!(f, "no git repository here: {why}"),
+            Self::Revision(why) => write!(f, "{why}"),
+            Self::Object(why) => write!(f, "the object cannot be read: {why}"),
+            Self::NotSigned { id, kind } => write!(f, "{id} is a {kind}; only commits and annotated tags are signed"),
+            Self::Config(why) => write!(f, "git's configuration cannot be read: {why}"),
+        }
+    }
+}
+
+/// What a revision names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Id in hexadecimal.
+    pub id: String,
+    /// The tag reference it was named by, without `refs/tags/`; none for `tag^{commit}` and the like.
+    pub tag: Option<String>,
+}
+
+/// One object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawObject {
+    /// Commit or tag.
+    pub kind: Kind,
+    /// The repository's hash.
+    pub format: ObjectFormat,
+    /// The bytes, without git's header.
+    pub raw: Vec<u8>,
+}
+
+impl Repository {
+    /// The repository around `directory`, or the one that `GIT_DIR` names.
+    pub fn discover(directory: &Path) -> Result<Self, Unreadable> {
+        let mut inner = gix::ThreadSafeRepository::discover_with_environment_overrides(directory)
+            .map_err(|error| Unreadable::NoRepository(error.to_string()))?
+            .to_thread_local();
+        inner.objects.ignore_replacements = true;
+        Ok(Self { inner })
+    }
+
+    /// The one object that `rev` names; an annotated tag is not peeled.
+    pub fn resolve(&self, rev: &str) -> Result<Named, Unreadable> {
+        let unknown = |why: String| Unreadable::Revision(format!("`{rev}` names no object here: {why}"));
+        let spec = self.inner.rev_parse(BStr::new(rev)).map_err(|error| unknown(error.to_string()))?;
+        let id = spec.single().ok_or_else(|| unknown("it names a range".into()))?.detach();
+        let tag =
+            spec.first_reference().filter(|reference| reference.target.try_id().is_some_and(|target| target == id));
+        let tag = tag.and_then(|reference| {
+            reference.name.as_bstr().strip_prefix(b"refs/tags/").map(|name| name.to_str_lossy().into_owned())
+        });
+        Ok(Named { id: id.to_string(), tag })
+    }
+
+    /// The object with this id.
+    pub fn read(&self, id: &str) -> Result<RawObject, Unreadable> {
+        let id = gix::ObjectId::from_hex(id.as_bytes()).map_err(|error| Unreadable::Object(error.to_string()))?;
+        let object = self.inner.find_object(id).map_err(|error| Unreadable::Object(error.to_string()))?;
+        let kind = match object.kind {
+            gix::object::Kind::Commit => Kind::Commit,
+            gix::object::Kind::Tag => Kind::Tag,
+            other => return Err(Unreadable::NotSigned { id: id.to_string(), kind: other.to_string() }),
+        };
+        let format = match id.kind() {
+            gix::hash::Kind::Sha1 => ObjectFormat::Sha1,
+            _ => ObjectFormat::Sha256,
+        };
+        Ok(RawObject { kind, format, raw: object.detach().data })
+    }
+}
+
+/// One value of git's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigValue {
+    /// Section, subsection if any, name: as git prints it, names in lower case.
+    pub key: String,
+    /// None for a key without `=`.
+    pub value: Option<String>,
+    /// The file it is in, or the command line.
+    pub place: String,
+    /// False for a repository that git would not trust (`safe.directory`).
+    pub trusted: bool,
+}
+
+/// All values of sections called `section`, in the order in which later ones win: system, global, local, worktree,
+/// environment, command line. Without a repository what is left of these.
+pub fn config(directory: &Path, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+    let mut values = match Repository::discover(directory) {
+        Ok(repository) => values(repository.inner.config_snapshot().plumbing(), section)?,
+        Err(_) => {
+            let mut file = File::from_globals().map_err(|error| Unreadable::Config(error.to_string()))?;
+            let overrides =
+                File::from_environment_overrides().map_err(|error| Unreadable::Config(error.to_string()))?;
+            file.append(overrides).map_err(|error| Unreadable::Config(error.to_string()))?;
+            values(&file, section)?
+        }
+    };
+    values.extend(command_line(section)?);
+    Ok(values)
+}
+
+fn values(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+    let mut found = Vec::new();
+    for one in file.sections_by_name(section).into_iter().flatten() {
+        let subsection =
+            one.header().subsection_name().map(|name| format!("{}.", name.to_str_lossy())).unwrap_or_default();
+        let meta = one.meta();
+        let place =
+            meta.path.as_ref().map_or_else(|| source_name(meta.source).to_owned(), |path| path.display().to_string());
+        let mut seen = std::collections::HashMap::<String, usize>::new();
+        for name in one.value_names() {
+            let name = name.to_lowercase();
+            let nth = seen.entry(name.clone()).or_default();
+            let value = nth_value(&one, &name, *nth);
+            *nth += 1;
+            let value = value.map(|value| value.to_str().map(str::to_owned)).transpose();
+            let key = format!("{section}.{subsection}{name}");
+            let value = value.map_err(|_| Unreadable::Config(format!("{key} in {place} is not UTF-8")))?;
+            found.push(ConfigValue { key, value, place: place.clone(), trusted: meta.trust == gix::sec::Trust::Full });
+        }
+    }
+    Ok(found)
+}
+
+/// The library lists names with repetition and values per name.
+fn nth_value(section: &gix::config::file::SectionRef<'_>, name: &str, nth: usize) -> Option<gix::bstr::BString> {
+    match section.body().value_implicit(name) {
+        Some(None) => None,
+        _ => section.body().values(name).into_iter().nth(nth),
+    }
+}
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Env | Source::EnvOverride => "the environment",
+        Source::Cli | Source::Api => "the command line",
+        _ => "git's configuration",
+    }
+}
+
+/// `git -c` reaches children in `GIT_CONFIG_PARAMETERS`, which the library does not read: words in shell quotes,
+/// `'key'='value'`, or `'key=value'` before git 2.31.
+fn command_line(section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+    let Some(parameters) = std::env::var_os("GIT_CONFIG_PARAMETERS") else { return Ok(Vec::new()) };
+    let wrong = || Unreadable::Config("GIT_CONFIG_PARAMETERS is not what git writes".into());
+    let text = parameters.to_str().ok_or_else(wrong)?;
+    let pairs = parse_parameters(text).ok_or_else(wrong)?;
+    let prefix = format!("{section}.");
+    let key = |full: String| {
+        // Section and name are case-insensitive, a subsection between them is not.
+        let (section, rest) = full.split_once('.')?;
+        let (middle, name) =
+            rest.rsplit_once('.').map_or((String::new(), rest), |(middle, name)| (format!("{middle}."), name));
+        Some(format!("{}.{middle}{}", section.to_lowercase(), name.to_lowercase()))
+    };
+    Ok(pairs
+        .into_iter()
+        .filter_map(|(full, value)| Some((key(full)?, value)))
+        .filter(|(key, _)| key.starts_with(&prefix))
+        .map(|(key, value)| ConfigValue { key, value, place: "the command line (git -c)".into(), trusted: true })
+        .collect())
+}
+
+fn parse_parameters(text: &str) -> Option<Vec<(String, Option<String>)>> {
+    let mut pairs = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = unquote(rest)?;
+        match after.strip_prefix('=') {
+            Some(after) if after.starts_with('\'') => {
+                let (value, after) = unquote(after)?;
+                pairs.push((word, Some(value)));
+                rest = after;
+            }
+            Some(after) => {
+                pairs.push((word, None));
+                rest = after;
+            }
+            None => {
+                let pair =
+                    word.split_once('=').map_or((word.clone(), None), |(key, value)| (key.into(), Some(value.into())));
+                pairs.push(pair);
+                rest = after;
+            }
+        }
+        if !rest.is_empty() && !rest.starts_with(' ') {
+            return None;
+        }
+        rest = rest.trim_start();
+    }
+    Some(pairs)
+}
+
+/// One word in single quotes, with `'\''` and `'\!'` for what cannot stand in them; and what is behind it.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('\'')?;
+    let mut word = String::new();
+    loop {
+        let (inside, after) = rest.split_once('\'')?;
+        word.push_str(inside);
+        let escaped = ["\\''", "\\!'"].iter().find_map(|escape| Some((escape, after.strip_prefix(escape)?)));
+        let Some((escape, after)) = escaped else { return Some((word, after)) };
+        word.push(if *escape == "\\''" { '\'' } else { '!' });
+        rest = after;
+    }
+}
+
+/// Where git keeps the repository's files, to know whose it is; none without a repository.
+pub fn git_dir(directory: &Path) -> Option<PathBuf> {
+    Repository::discover(directory).ok().map(|repository| repository.inner.common_dir().to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_as_git_writes_them() {
+        let pair = |key: &str, value: Option<&str>| (key.to_owned(), value.map(str::to_owned));
+        assert_eq!(
+            parse_parameters("'a.b'='c d' 'x.y'= 'old.style=v=w' 'k.l'"),
+            Some(vec![pair("a.b", Some("c d")), pair("x.y", None), pair("old.style", Some("v=w")), pair("k.l", None),])
+        );
+        assert_eq!(parse_parameters(r"'a.b'='it'\''s'\!''"), Some(vec![pair("a.b", Some("it's!"))]));
+        assert_eq!(parse_parameters(""), Some(vec![]));
+        for broken in ["'a", "a.b=c", "'a'x", "'a.b'='c", "'a.b'='c'd"] {
+            assert_eq!(parse_parameters(broken), None, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! The seven steps from a payload to a signature.
+//!
+//! ```text
+//! 1 ID token     for our audience, valid now                      -> CheckedToken
+//! 2 key          P-256, in memory, for this one signature         -> EphemeralKey
+//! 3 certificate  ours, for whom the token names, from our authority, seen by its log
+//! 4 CMS          over the payload
+//! 5 evidence     log entry and, where needed, timestamp, asked for at the same time
+//! 6 ourselves    steps 1 to 8 of `verify` on the result
+//! 7 hand over
+//! ```
+//!
+//! Whoever calls decides *between* 1 and 3 whether this identity may become public: a certificate is published when it
+//! is issued. Nothing is handed over that this program itself would not verify.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::format::cert::{self, Certificate};
+use crate::format::cms::{self, SignedData};
+use crate::format::entry::Entry;
+use crate::format::object::Object;
+use crate::format::time::{Time, Window};
+use crate::format::timestamp::TstInfo;
+use crate::format::{Malformed, printable};
+use crate::key::{self, EphemeralKey, KeyFailure, Memo};
+use crate::outside::http::{self, Endpoint, Http, Server};
+use crate::outside::oidc::{CheckedToken, DEFAULT_AUDIENCE};
+use crate::outside::rekor::{LogKey, Statement, Submitted};
+use crate::outside::{fulcio, rekor, tsa};
+use crate::report::{Check, Facts, Identity, Reason};
+use crate::trust::{Services, TrustRoot};
+use crate::verify::{self, Verifier};
+
+/// How to sign.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whom to ask; the signing config chose them.
+    pub services: Services,
+    /// When to ask for a timestamp.
+    pub timestamp: Timestamp,
+    /// How long to wait for whom.
+    pub deadlines: Deadlines,
+    /// The pause before a request that may well succeed is made once more; none for never.
+    pub retry: Option<Duration>,
+}
+
+impl Options {
+    /// The usual ones.
+    pub fn new(services: Services) -> Self {
+        let retry = Some(Duration::from_secs(1));
+        Self { services, timestamp: Timestamp::default(), deadlines: Deadlines::default(), retry }
+    }
+}
+
+/// When to ask for a timestamp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timestamp {
+    /// Where nothing else gives a time: Rekor v2, or a trust root that lists no log.
+    #[default]
+    AsNeeded,
+    /// Always.
+    Always,
+}
+
+/// How long to wait, per request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For a certificate: 20 s. It takes milliseconds, the authority's own log a second or two.
+    pub certificate: Duration,
+    /// For a log entry: 40 s. Rekor v2 answers with its next checkpoint, up to 10 s later, witnesses included.
+    pub entry: Duration,
+    /// For a timestamp: 20 s. It takes milliseconds.
+    pub timestamp: Duration,
+    /// For everything, second attempts included: 90 s. A commit waits no longer.
+    pub total: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { certificate: seconds(20), entry: seconds(40), timestamp: seconds(20), total: seconds(90) }
+    }
+}
+
+/// A signature that this program verifies.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The armor, with its final LF.
+    pub armor: String,
+    /// What was verified of it.
+    pub facts: Facts,
+    /// What the person should hear.
+    pub warnings: Vec<Warning>,
+}
+
+/// Nothing to stop for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// This machine's clock and the authority's are apart: the certificate is not valid by ours.
+    Clock {
+        /// Ours.
+        now: Time,
+        /// The certificate's dates.
+        window: Window,
+    },
+    /// A private instance takes tokens that the public one takes too.
+    SharedAudience {
+        /// The audience.
+        audience: String,
+        /// The instance.
+        instance: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clock { now, window } => {
+                write!(f, "this machine's clock says {now}, the certificate is valid {window}; set the clock")
+            }
+            Self::SharedAudience { audience, instance } => write!(
+                f,
+                "instance {} takes tokens for `{audience}`, as the public one does: who runs it could use yours there; give it an audience of its own",
+                printable(instance)
+            ),
+        }
+    }
+}
+
+/// Why there is no signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The certificate that arrived would not verify.
+    Certificate(Reason),
+    /// The certificate is for somebody else than the token.
+    Identity {
+        /// Whom it names.
+        found: Identity,
+        /// Whom the token names.
+        wanted: String,
+    },
+    /// The certificate is for another key.
+    Key,
+    /// No randomness.
+    KeyMade(KeyFailure),
+    /// Not done in time.
+    Late(Duration),
+    /// Something could not be encoded.
+    Malformed(Malformed),
+    /// Our own result does not verify.
+    Refused(Check),
+    /// A server.
+    Server(http::Failure),
+    /// The configuration asks for what is not there.
+    Unusable(&'static str),
+}
+
+impl fmt::Display for Failure {
+    /// What happened, then what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(reason) => write!(
+                f,
+                "the certificate authority gave a certificate that would not verify: {}: {reason}; use the trust root and the signing config of one instance",
+                reason.code()
+            ),
+            Self::Identity { found, wanted } => write!(
+                f,
+                "the certificate authority answered for {} ({}) instead of {}; do not use it before you know why",
+                printable(found.subject.name()),
+                printable(&found.issuer),
+                printable(wanted)
+            ),
+            Self::Key => f.write_str(
+                "the certificate authority gave a certificate for another key; do not use it before you know why",
+            ),
+            Self::KeyMade(failure) => write!(f, "{failure}"),
+            Self::Late(deadline) => {
+                write!(f, "signing took more than {} s; try again later", deadline.as_secs_f32())
+            }
+            Self::Malformed(malformed) => write!(f, "{malformed}; please report this"),
+            Self::Refused(check) => write!(
+                f,
+                "our own signature does not verify, at step {} {}: {}; use the trust root and the signing config of one instance",
+                check.step.number(),
+                check.step.name(),
+                printable(&check.detail)
+            ),
+            Self::Server(failure) => write!(f, "{failure}"),
+            Self::Unusable(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<http::Failure> for Failure {
+    fn from(failure: http::Failure) -> Self {
+        Self::Server(failure)
+    }
+}
+
+impl From<KeyFailure> for Failure {
+    fn from(failure: KeyFailure) -> Self {
+        Self::KeyMade(failure)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Signs `payload` as whom `token` names. `now` is this machine's clock: it becomes the signing time, which proves
+/// nothing, and it warns.
+pub async fn sign(
+    payload: &[u8],
+    token: CheckedToken,
+    root: &TrustRoot,
+    options: &Options,
+    now: Time,
+) -> Result<Signed, Failure> {
+    let total = options.deadlines.total;
+    tokio::time::timeout(total, seven_steps(payload, token, root, options, now))
+        .await
+        .unwrap_or(Err(Failure::Late(total)))
+}
+
+async fn seven_steps(
+    payload: &[u8],
+    token: CheckedToken,
+    root: &TrustRoot,
+    options: &Options,
+    now: Time,
+) -> Result<Signed, Failure> {
+    let servers = Servers::of(root, options)?;
+    let memo = Memo::new();
+    let key = EphemeralKey::generate()?;
+    let leaf = servers.certificate(&token, &key).await?;
+    check_arrived(&leaf, &key, &token, root, &memo)?;
+    let warnings = warnings(&leaf, &token, root, now)?;
+    drop(token);
+    let mut draft = Draft::of(payload, &leaf, &key, now)?;
+    let evidence = match servers.evidence(&draft).await? {
+        Some(evidence) => evidence,
+        // The log has this very signature from an attempt whose answer was lost: a fresh one has another body.
+        None => {
+            draft = Draft::of(payload, &leaf, &key, now)?;
+            servers.evidence(&draft).await?.ok_or(Failure::Unusable(
+                "the transparency log calls a fresh signature a duplicate; try again later, or ask who runs it",
+            ))?
+        }
+    };
+    drop(key);
+    let armor = draft.armor(&evidence)?;
+    let facts = verify_own(payload, &armor, root, &memo, evidence.latest(now)?)?;
+    Ok(Signed { armor, facts, warnings })
+}
+
+/// Step 3, second half: our key, issued by our authority and seen by its log, for whom the token names. All of it
+/// before anything is logged under this certificate.
+fn check_arrived(
+    leaf: &Certificate,
+    key: &EphemeralKey,
+    token: &CheckedToken,
+    root: &TrustRoot,
+    memo: &Memo,
+) -> Result<(), Failure> {
+    if leaf.spki()? != key.public()?.spki() {
+        return Err(Failure::Key);
+    }
+    let found = verify::verify_issued(leaf, root, memo).map_err(Failure::Certificate)?;
+    match token.claims().allows(&found.subject, &found.issuer) {
+        true => Ok(()),
+        false => Err(Failure::Identity { found, wanted: token.claims().name().to_owned() }),
+    }
+}
+
+fn warnings(leaf: &Certificate, token: &CheckedToken, root: &TrustRoot, now: Time) -> Result<Vec<Warning>, Failure> {
+    let window = leaf.validity()?;
+    let clock = (!window.contains(now)).then_some(Warning::Clock { now, window });
+    let shared = (root.instance != "public" && token.audience() == DEFAULT_AUDIENCE)
+        .then(|| Warning::SharedAudience { audience: token.audience().to_owned(), instance: root.instance.clone() });
+    Ok(clock.into_iter().chain(shared).collect())
+}
+
+/// Step 4: everything of the CMS but its evidence.
+struct Draft<'a> {
+    leaf: &'a Certificate,
+    attributes: Vec<u8>,
+    digest: [u8; 32],
+    signature: Vec<u8>,
+}
+
+impl<'a> Draft<'a> {
+    fn of(payload: &[u8], leaf: &'a Certificate, key: &EphemeralKey, now: Time) -> Result<Self, Failure> {
+        let attributes = cms::signed_attributes(&key::sha256(payload), now)?;
+        let signature = key.sign(&attributes)?;
+        Ok(Self { leaf, digest: key::sha256(&attributes), attributes, signature })
+    }
+
+    fn armor(&self, evidence: &Evidence) -> Result<String, Failure> {
+        let mut unsigned = vec![cms::entry_attribute(&evidence.entry.to_bytes())?];
+        if let Some(token) = &evidence.token {
+            unsigned.push(cms::token_attribute(token)?);
+        }
+        Ok(cms::armor(&cms::assemble(self.leaf, &self.attributes, &self.signature, unsigned)?)?)
+    }
+}
+
+/// Step 5: what proves when.
+struct Evidence {
+    entry: Entry,
+    token: Option<Vec<u8>>,
+}
+
+impl Evidence {
+    /// The latest of now and what the log and the authority claim: our clock may be behind theirs. No claim gains
+    /// anything by it, since all of them are verified.
+    fn latest(&self, now: Time) -> Result<Time, Malformed> {
+        let stamped = self.token.as_deref().map(|token| SignedData::parse(token).and_then(|token| TstInfo::of(&token)));
+        let stamped = stamped.transpose()?.map_or(now, |info| info.time);
+        Ok(now.max(stamped).max(Time::from_seconds(self.entry.integrated_time)?))
+    }
+}
+
+/// Step 6: nothing leaves that does not verify.
+fn verify_own(payload: &[u8], armor: &str, root: &TrustRoot, memo: &Memo, now: Time) -> Result<Facts, Failure> {
+    let object = Object::of(payload.to_vec(), armor.as_bytes().to_vec());
+    let verified = Verifier::new(root, memo).verify(&object, now);
+    let failed = verified.checks().iter().find(|check| check.reason().is_some());
+    match failed.or_else(|| verified.checks().iter().find(|check| !check.holds())) {
+        Some(check) => Err(Failure::Refused(check.clone())),
+        None => Ok(verified.facts().clone()),
+    }
+}
+
+/// The servers of one instance, as far as this signature needs them.
+struct Servers<'a> {
+    http: Http,
+    authority: Endpoint,
+    log: Endpoint,
+    log_version: u32,
+    log_keys: Vec<LogKey<'a>>,
+    timestamp_authority: Option<Endpoint>,
+    deadlines: Deadlines,
+    retry: Option<Duration>,
+}
+
+impl<'a> Servers<'a> {
+    /// Refuses what could not end well, before anything is published.
+    fn of(root: &'a TrustRoot, options: &Options) -> Result<Self, Failure> {
+        let Services { authority, log, timestamp_authority, .. } = &options.services;
+        // A promise gives a time only where the trust root lists the log that promises.
+        let needed = log.version != 1 || root.logs.is_empty() || options.timestamp == Timestamp::Always;
+        let timestamp_authority = match timestamp_authority {
+            Some(_) if needed && root.timestamp_authorities.is_empty() => {
+                return Err(Failure::Unusable(
+                    "a timestamp is needed and the trust root lists no timestamp authority; use the trust root that belongs to the signing config",
+                ));
+            }
+            Some(service) if needed => Some(Endpoint::parse(Server::TimestampAuthority, &service.url)?),
+            None if needed => {
+                return Err(Failure::Unusable(
+                    "a timestamp is needed and the signing config names no timestamp authority (tsaUrls); add one, or use a log of Rekor v1",
+                ));
+            }
+            _ => None,
+        };
+        Ok(Self {
+            http: Http::new(),
+            authority: Endpoint::parse(Server::CertificateAuthority, &authority.url)?,
+            log: Endpoint::parse(Server::TransparencyLog, &log.url)?,
+            log_version: log.version,
+            log_keys: root
+                .logs
+                .iter()
+                .filter_map(|log| Some(LogKey { id: &log.id, spki: log.key.as_ref().ok()?.0.spki() }))
+                .collect(),
+            timestamp_authority,
+            deadlines: options.deadlines,
+            retry: options.retry,
+        })
+    }
+
+    /// Step 3, first half.
+    async fn certificate(&self, token: &CheckedToken, key: &EphemeralKey) -> Result<Certificate, Failure> {
+        let csr = cert::certification_request(key.public()?.spki(), |message| key.sign(message))??;
+        let deadline = self.deadlines.certificate;
+        self.twice(async || {
+            fulcio::request_certificate(&self.http, &self.authority, token.token(), &csr, deadline).await
+        })
+        .await
+    }
+
+    /// Step 5, both at the same time. None when the log has this very signature already and does not say where.
+    async fn evidence(&self, draft: &Draft<'_>) -> Result<Option<Evidence>, Failure> {
+        let (entry, token) = tokio::try_join!(self.entry(draft), self.token(draft))?;
+        Ok(entry.map(|entry| Evidence { entry, token }))
+    }
+
+    async fn entry(&self, draft: &Draft<'_>) -> Result<Option<Entry>, Failure> {
+        let statement = Statement { digest: &draft.digest, signature: &draft.signature, leaf: draft.leaf };
+        let deadline = self.deadlines.entry;
+        self.twice(async || match self.log_version {
+            1 => rekor::submit_v1(&self.http, &self.log, &statement, &self.log_keys, deadline).await.map(Some),
+            _ => rekor::submit_v2(&self.http, &self.log, &statement, deadline).await.map(|submitted| match submitted {
+                Submitted::Logged(entry) => Some(entry),
+                Submitted::Duplicate => None,
+            }),
+        })
+        .await
+    }
+
+    async fn token(&self, draft: &Draft<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(authority) = &self.timestamp_authority else { return Ok(None) };
+        let (imprint, nonce) = (key::sha256(&draft.signature), key::random()?);
+        let deadline = self.deadlines.timestamp;
+        self.twice(async || tsa::request_token(&self.http, authority, &imprint, &nonce, deadline).await).await.map(Some)
+    }
+
+    /// Once more after a pause, where the first failure may pass. Every request here may be repeated: a certificate
+    /// and a timestamp do no harm twice, and a log knows what it has.
+    async fn twice<T>(&self, ask: impl AsyncFn() -> Result<T, http::Failure>) -> Result<T, Failure> {
+        match (ask().await, self.retry) {
+            (Err(failure), Some(pause)) if failure.may_pass() => {
+                tokio::time::sleep(pause).await;
+                Ok(ask().await?)
+            }
+            (answer, _) => Ok(answer?),
+        }
+    }
+}
