@@ -99,7 +99,7 @@ impl Source {
     fn names(&self) -> BTreeSet<&str> {
         let ours = self.paths.iter().filter_map(|path| path.strip_prefix("crate::"));
         ours.filter_map(|path| path.split("::").next())
-            .filter(|name| *name != self.module() && name.starts_with(|c: char| c.is_ascii_lowercase()))
+            .filter(|name| *name != self.module() && name.starts_with(|c: char| c == '*' || c.is_ascii_lowercase()))
             .collect()
     }
 }
