@@ -78,10 +78,10 @@ impl Policy {
     }
 
     fn check(&self, facts: &Facts, circumstance: &Circumstance) -> Result<Check, Reason> {
-        if let (Some(asked), Some(tag)) = (&circumstance.tag, &facts.tag) {
-            if *asked != tag.name {
-                return Err(Reason::TagNameMismatch { asked: asked.clone(), tag: tag.name.clone() });
-            }
+        if let (Some(asked), Some(tag)) = (&circumstance.tag, &facts.tag)
+            && *asked != tag.name
+        {
+            return Err(Reason::TagNameMismatch { asked: asked.clone(), tag: tag.name.clone() });
         }
         let Some(identity) = &facts.identity else { return Err(Reason::IdentityNotNamed) };
         // Without a log nothing but the verifier's own list stands between any identity and `good`.

@@ -35,10 +35,10 @@ pub fn to_json(parts: &Parts<'_>) -> Result<Value, Malformed> {
         "certificate": { "rawBytes": base64(parts.leaf) },
         "tlogEntries": parts.entry.map(entry_json).into_iter().collect::<Vec<_>>(),
     });
-    if !tokens.is_empty() {
-        if let Some(material) = material.as_object_mut() {
-            material.insert("timestampVerificationData".into(), json!({ "rfc3161Timestamps": tokens }));
-        }
+    if !tokens.is_empty()
+        && let Some(material) = material.as_object_mut()
+    {
+        material.insert("timestampVerificationData".into(), json!({ "rfc3161Timestamps": tokens }));
     }
     Ok(json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
