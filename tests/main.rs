@@ -7,6 +7,7 @@ mod corpus;
 mod door;
 mod floors;
 mod format_gitsign;
+mod man;
 mod oracle;
 mod payload;
 mod schema;

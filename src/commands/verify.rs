@@ -144,8 +144,8 @@ fn text(rev: &str, report: &Report) -> String {
     let facts = report.facts();
     let what = facts.kind.map_or("object", Kind::name);
     let id = facts.object.as_deref().unwrap_or_default();
-    let mut lines =
-        vec![format!("{:<7} {what} {} ({})", report.verdict().name(), id.get(..12).unwrap_or(id), printable(rev))];
+    let asked = if rev == id { String::new() } else { format!(" ({})", printable(rev)) };
+    let mut lines = vec![format!("{:<7} {what} {}{asked}", report.verdict().name(), id.get(..12).unwrap_or(id))];
     match report.reason() {
         Some(reason) => {
             lines.push(format!("  step {} {}: {}", step(report).number(), reason.code(), reason));
