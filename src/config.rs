@@ -5,8 +5,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use crate::outside::repo::ConfigValue;
+use crate::outside::repo::Configuration;
 
 /// One name, for parser, man page and diagnosis alike.
 #[derive(Clone, Copy, Debug)]
@@ -93,14 +94,15 @@ impl fmt::Display for Unusable {
 pub struct Settings {
     values: Vec<(String, Value)>,
     notes: Vec<String>,
+    git_dir: Option<PathBuf>,
 }
 
 impl Settings {
     /// From git's configuration and the environment. Values of a repository that git would not trust are left out and
     /// noted.
-    pub fn new(values: Vec<ConfigValue>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unusable> {
-        let mut settings = Self::default();
-        for value in values {
+    pub fn new(configuration: Configuration, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unusable> {
+        let mut settings = Self { git_dir: configuration.git_dir, ..Self::default() };
+        for value in configuration.values {
             if value.trusted {
                 settings.values.push((value.key, Value { text: value.value, place: value.place }));
             } else {
@@ -124,6 +126,11 @@ impl Settings {
             settings.values.push((setting.key.to_lowercase(), Value { text: Some(text), place: variable.to_owned() }));
         }
         Ok(settings)
+    }
+
+    /// Where git keeps the repository's files: its owner may own trust files too.
+    pub fn git_dir(&self) -> Option<&Path> {
+        self.git_dir.as_deref()
     }
 
     /// What was left out, and why.
@@ -181,6 +188,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outside::repo::ConfigValue;
 
     fn settings(values: &[(&str, Option<&str>)]) -> Settings {
         let value = |(key, value): &(&str, Option<&str>)| ConfigValue {
@@ -189,7 +197,8 @@ mod tests {
             place: "a file".into(),
             trusted: true,
         };
-        Settings::new(values.iter().map(value).collect(), |_| None).unwrap()
+        let values = values.iter().map(value).collect();
+        Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap()
     }
 
     #[test]
@@ -219,7 +228,7 @@ mod tests {
             place: "/r/.git/config".into(),
             trusted: false,
         };
-        let read = Settings::new(vec![value], |_| None).unwrap();
+        let read = Settings::new(Configuration { values: vec![value], git_dir: None }, |_| None).unwrap();
         assert_eq!(read.text(TRUSTED_ROOT).unwrap(), None);
         assert!(read.notes()[0].contains("/r/.git/config"));
     }

@@ -41,14 +41,14 @@ pub(crate) fn stopped(stop: &Stop) -> ExitCode {
 
 /// Settings as git in `directory` would see them.
 pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
-    let values = repo::config(directory, "keyless").map_err(Stop::new)?;
-    let settings = Settings::new(values, |name| std::env::var_os(name)).map_err(Stop::new)?;
+    let configuration = repo::config(directory, "keyless").map_err(Stop::new)?;
+    let settings = Settings::new(configuration, |name| std::env::var_os(name)).map_err(Stop::new)?;
     settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
     Ok(settings)
 }
 
 /// The trust root: flag, variable, setting, built-in.
-pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings, directory: &Path) -> Result<TrustRoot, Stop> {
+pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings) -> Result<TrustRoot, Stop> {
     let setting = settings.text(config::TRUSTED_ROOT).map_err(Stop::new)?;
     let (path, place) = match (flag, setting) {
         (Some(path), _) => (path.to_path_buf(), "--trusted-root".to_owned()),
@@ -58,8 +58,7 @@ pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings, directory: &P
         (None, None) => return TrustRoot::public_good().map_err(Stop::new),
     };
     let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{place}: {why}"));
-    let owner = repo::git_dir(directory);
-    let bytes = files::read_trusted(&path, MAX_TRUST_BYTES, owner.as_deref()).map_err(|why| refused(&why))?;
+    let bytes = files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()).map_err(|why| refused(&why))?;
     TrustRoot::parse(&bytes, "custom").map_err(|why| refused(&format!("{}: {why}", path.display())))
 }
 

@@ -34,7 +34,7 @@ fn show(args: &cli::Show) -> Result<u8, Stop> {
         return bundle(&object);
     }
     let settings = settings(here)?;
-    let (root, memo) = (trust_root(args.trust.trusted_root.as_deref(), &settings, here)?, Memo::new());
+    let (root, memo) = (trust_root(args.trust.trusted_root.as_deref(), &settings)?, Memo::new());
     let policy = Policy::new(trusted_identities(&settings)?, false);
     let report = Verifier::new(&root, &memo).verify(&object, now()?).report(&policy, &Circumstance { tag: named.tag });
     print(&text(&args.rev, &object, &report))?;

@@ -30,7 +30,7 @@ pub fn run(args: &cli::Verify) -> ExitCode {
 fn verify(args: &cli::Verify) -> Result<u8, Stop> {
     let here = Path::new(".");
     let settings = settings(here)?;
-    let (root, memo) = (trust_root(args.trust.trusted_root.as_deref(), &settings, here)?, Memo::new());
+    let (root, memo) = (trust_root(args.trust.trusted_root.as_deref(), &settings)?, Memo::new());
     let policy = policy(args, &settings)?;
     let verifier = Verifier::new(&root, &memo);
     if !policy.names_anybody() && !args.require_identity {

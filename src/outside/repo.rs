@@ -103,6 +103,11 @@ impl Repository {
         Ok(Named { id: id.to_string(), tag })
     }
 
+    fn config(&self, section: &str) -> Result<Configuration, Unreadable> {
+        let values = values(self.inner.config_snapshot().plumbing(), section)?;
+        Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()) })
+    }
+
     /// The object with this id.
     pub fn read(&self, id: &str) -> Result<RawObject, Unreadable> {
         let id = gix::ObjectId::from_hex(id.as_bytes()).map_err(|error| Unreadable::Object(error.to_string()))?;
@@ -133,23 +138,33 @@ pub struct ConfigValue {
     pub trusted: bool,
 }
 
-/// All values of sections called `section`, in the order in which later ones win: system, global, local, worktree,
-/// environment, command line. Without a repository what is left of these.
-pub fn config(directory: &Path, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
-    let unreadable = |error: &dyn fmt::Display| Unreadable::Config(error.to_string());
-    let mut values = match Repository::discover(directory) {
-        Ok(repository) => values(repository.inner.config_snapshot().plumbing(), section)?,
+/// What git's configuration says, and whose repository it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// In the order in which later ones win: system, global, local, worktree, environment, command line.
+    pub values: Vec<ConfigValue>,
+    /// Where git keeps the repository's files; none outside of a repository.
+    pub git_dir: Option<PathBuf>,
+}
+
+/// All values of sections called `section`. Without a repository what is left of these.
+pub fn config(directory: &Path, section: &str) -> Result<Configuration, Unreadable> {
+    let mut configuration = match Repository::discover(directory) {
+        Ok(repository) => repository.config(section)?,
         // A repository that is there and cannot be read may hold stricter settings: never go on without them.
-        Err(error) if is_somewhere(directory) => return Err(unreadable(&error)),
-        Err(_) => {
-            let mut file = File::from_globals().map_err(|error| unreadable(&error))?;
-            let overrides = File::from_environment_overrides().map_err(|error| unreadable(&error))?;
-            file.append(overrides).map_err(|error| unreadable(&error))?;
-            values(&file, section)?
-        }
+        Err(error) if is_somewhere(directory) => return Err(Unreadable::Config(error.to_string())),
+        Err(_) => Configuration { values: values(&globals()?, section)?, git_dir: None },
     };
-    values.extend(command_line(section)?);
-    Ok(values)
+    configuration.values.extend(command_line(section)?);
+    Ok(configuration)
+}
+
+fn globals() -> Result<File, Unreadable> {
+    let unreadable = |error: &dyn fmt::Display| Unreadable::Config(error.to_string());
+    let mut file = File::from_globals().map_err(|error| unreadable(&error))?;
+    let overrides = File::from_environment_overrides().map_err(|error| unreadable(&error))?;
+    file.append(overrides).map_err(|error| unreadable(&error))?;
+    Ok(file)
 }
 
 /// Whether git would find a repository from `directory`, readable or not.
@@ -261,11 +276,6 @@ fn unquote(text: &str) -> Option<(String, &str)> {
         word.push(if *escape == "\\''" { '\'' } else { '!' });
         rest = after;
     }
-}
-
-/// Where git keeps the repository's files, to know whose it is; none without a repository.
-pub fn git_dir(directory: &Path) -> Option<PathBuf> {
-    Repository::discover(directory).ok().map(|repository| repository.inner.common_dir().to_path_buf())
 }
 
 #[cfg(test)]

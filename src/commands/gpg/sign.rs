@@ -17,7 +17,7 @@ use crate::format::object::MAX_OBJECT_BYTES;
 use crate::format::status;
 use crate::format::time::Time;
 use crate::outside::oidc::{self, CheckedToken, DEFAULT_AUDIENCE, Source};
-use crate::outside::{files, repo, terminal};
+use crate::outside::{files, terminal};
 use crate::policy::{Circumstance, Policy};
 use crate::sign::{self, Options, Signed, Timestamp};
 use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
@@ -39,11 +39,10 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
 fn sign(call: &SignCall) -> Result<(), Stop> {
     // To its end before anything else: a payload that is left unread makes git say that signing failed.
     let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
-    let here = Path::new(".");
-    let settings = settings(here)?;
-    let root = trust_root(None, &settings, here)?;
+    let settings = settings(Path::new("."))?;
+    let root = trust_root(None, &settings)?;
     let now = now()?;
-    let options = options(&settings, here, now)?;
+    let options = options(&settings, now)?;
     let source = source(&settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
     let signed = runtime.block_on(async {
@@ -58,16 +57,15 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
 }
 
 /// The services, which only an explicit signing config names: nobody writes to a public log by accident.
-fn options(settings: &Settings, here: &Path, now: Time) -> Result<Options, Stop> {
+fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
     let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
         return Err(Stop::new(format!(
             "nothing says where to sign: git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
         )));
     };
     let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
-    let owner = repo::git_dir(here);
     let bytes = files::expand(path)
-        .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, owner.as_deref()))
+        .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()))
         .map_err(|why| refused(&why))?;
     // A client trust config carries the trust root that belongs to it: verifying must use that one too.
     if TrustRoot::parse(&bytes, "custom").is_ok() && settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_none() {

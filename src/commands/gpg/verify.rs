@@ -36,9 +36,8 @@ pub(super) fn run(call: &VerifyCall) -> ExitCode {
 fn judge(call: &VerifyCall) -> Result<Answer, Stop> {
     // Standard input is read to its end before anything is written: some callers write all of it first.
     let object = read(call)?;
-    let here = Path::new(".");
-    let settings = settings(here)?;
-    let (root, memo) = (trust_root(None, &settings, here)?, Memo::new());
+    let settings = settings(Path::new("."))?;
+    let (root, memo) = (trust_root(None, &settings)?, Memo::new());
     let policy = Policy::new(trusted_identities(&settings)?, false);
     let require_trusted = settings.flag(REQUIRE_TRUSTED).map_err(Stop::new)?;
     let report = Verifier::new(&root, &memo).verify(&object, now()?).report(&policy, &Circumstance::default());
