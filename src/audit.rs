@@ -10,24 +10,6 @@ use crate::verify::Verifier;
 /// Objects that are held at once; bounds memory, and keeps the first answer from waiting for the last.
 const BATCH: usize = 64;
 
-/// One answer.
-pub enum Asked<'a> {
-    /// It was judged.
-    Judged {
-        /// The question.
-        rev: &'a str,
-        /// The answer.
-        report: Report,
-    },
-    /// It could not be read.
-    Unreadable {
-        /// The question.
-        rev: &'a str,
-        /// Why.
-        error: Unreadable,
-    },
-}
-
 /// Judges each of `revs` for itself and gives the answers to `answer` in their order; stops when that does.
 pub fn judge_each<E>(
     repository: &Repository,
@@ -35,7 +17,7 @@ pub fn judge_each<E>(
     verifier: &Verifier<'_>,
     policy: &Policy,
     now: Time,
-    mut answer: impl FnMut(Asked<'_>) -> Result<(), E>,
+    mut answer: impl FnMut(&str, Result<Report, Unreadable>) -> Result<(), E>,
 ) -> Result<(), E> {
     for batch in revs.chunks(BATCH) {
         let read: Vec<_> = batch.iter().map(|rev| read(repository, rev)).collect();
@@ -47,10 +29,7 @@ pub fn judge_each<E>(
             Err(error) => Err(error.clone()),
         };
         for (rev, judged) in batch.iter().zip(on_all_cores(&read, judge)) {
-            answer(match judged {
-                Ok(report) => Asked::Judged { rev, report },
-                Err(error) => Asked::Unreadable { rev, error },
-            })?;
+            answer(rev, judged)?;
         }
     }
     Ok(())

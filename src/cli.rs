@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
     arg_required_else_help = true,
     disable_help_subcommand = true,
     before_help = "\
+Examples:
   git keyless verify                            judge the commit HEAD
   git keyless verify v1.0 --identity alice@example.com --issuer https://accounts.google.com
   git keyless verify --json HEAD | jq .verdict  the same for machines

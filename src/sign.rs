@@ -407,7 +407,7 @@ impl<'a> Servers<'a> {
         self.twice(async || match self.log_version {
             1 => rekor::submit_v1(&self.http, &self.log, &statement, &self.log_keys, deadline).await.map(Some),
             _ => rekor::submit_v2(&self.http, &self.log, &statement, deadline).await.map(|submitted| match submitted {
-                Submitted::Logged(entry) => Some(entry),
+                Submitted::Logged(entry) => Some(*entry),
                 Submitted::Duplicate => None,
             }),
         })

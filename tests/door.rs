@@ -140,6 +140,8 @@ fn surroundings_that_are_missing() {
     refused(&shell(&format!("GIT_CONFIG_PARAMETERS=\"'\" exec {verify}")), "ERRSIG");
     refused(&shell(&format!("GIT_CONFIG_COUNT=x exec {verify}")), "ERRSIG");
     refused(&shell(&format!("GIT_KEYLESS_TRUSTED_ROOT=/nowhere exec {verify}")), "ERRSIG");
+    refused(&shell(&format!("echo '[broken' >.git/config; exec {verify}")), "ERRSIG");
+    refused(&shell(&format!("GIT_DIR=/nowhere exec {verify}")), "ERRSIG");
     refused(&shell("cp ../signature sig; rm -rf .git; exec \"$P\" --status-fd=1 --verify sig -"), "BADSIG");
     // Other descriptors, and none that can be written to.
     refused(&shell("exec 3>&1; \"$P\" --status-fd=3 --verify ../signature - 3>&1"), "BADSIG");

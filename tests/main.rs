@@ -7,6 +7,8 @@ mod bits;
 mod corpus;
 mod door;
 mod floors;
+mod format_gitsign;
+mod man;
 mod oracle;
 mod payload;
 mod schema;

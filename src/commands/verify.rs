@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{NO_VERDICT, Stop, now, settings, stopped, trust_root, trusted_identities};
-use crate::audit::{self, Asked};
+use crate::audit;
 use crate::cli;
 use crate::config::Settings;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES, Object, ObjectFormat};
@@ -59,9 +59,9 @@ fn verify_revs(
     printer: &mut Printer,
 ) -> Result<(), Stop> {
     let repository = Repository::discover(here).map_err(Stop::new)?;
-    audit::judge_each(&repository, revs, verifier, policy, now, |asked| match asked {
-        Asked::Judged { rev, report } => printer.report(rev, &report),
-        Asked::Unreadable { rev, error } => printer.unreadable(rev, &error),
+    audit::judge_each(&repository, revs, verifier, policy, now, |rev, judged| match judged {
+        Ok(report) => printer.report(rev, &report),
+        Err(error) => printer.unreadable(rev, &error),
     })
 }
 
@@ -144,8 +144,8 @@ fn text(rev: &str, report: &Report) -> String {
     let facts = report.facts();
     let what = facts.kind.map_or("object", Kind::name);
     let id = facts.object.as_deref().unwrap_or_default();
-    let mut lines =
-        vec![format!("{:<7} {what} {} ({})", report.verdict().name(), id.get(..12).unwrap_or(id), printable(rev))];
+    let asked = if rev == id { String::new() } else { format!(" ({})", printable(rev)) };
+    let mut lines = vec![format!("{:<7} {what} {}{asked}", report.verdict().name(), id.get(..12).unwrap_or(id))];
     match report.reason() {
         Some(reason) => {
             lines.push(format!("  step {} {}: {}", step(report).number(), reason.code(), reason));

@@ -375,3 +375,160 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(500);
+
+    /// A server that reads what comes first and answers each connection with `pieces`, a pause after each.
+    fn server(pieces: Vec<Vec<u8>>, pause: Duration) -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, pieces) = (stream.unwrap(), pieces.clone());
+                let _ = stream.read(&mut [0; 4096]);
+                thread::spawn(move || {
+                    for piece in pieces {
+                        if stream.write_all(&piece).is_err() {
+                            return;
+                        }
+                        thread::sleep(pause);
+                    }
+                });
+            }
+        });
+        Endpoint::parse(Server::TransparencyLog, &format!("http://{address}/base/")).unwrap()
+    }
+
+    fn says(answer: &str) -> Endpoint {
+        server(vec![answer.as_bytes().to_vec()], Duration::ZERO)
+    }
+
+    fn send(endpoint: &Endpoint) -> Result<Reply, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let request = Request { endpoint, body: None, accept: "*/*", limit: 100, deadline: SOON };
+        runtime.block_on(async { Http::new().send(request).await })
+    }
+
+    #[test]
+    fn where_it_goes() {
+        let allowed = |url: &str| Endpoint::parse(Server::CertificateAuthority, url).is_ok();
+        for url in [
+            "https://fulcio.test",
+            "https://fulcio.test:8443/a/b",
+            "http://127.0.0.1:1",
+            "http://127.9.9.9",
+            "http://[::1]:80/",
+            "http://localhost",
+        ] {
+            assert!(allowed(url), "{url}");
+        }
+        for url in [
+            "http://fulcio.test",
+            "http://127.0.0.1.test",
+            "http://localhost.test",
+            "http://128.0.0.1",
+            "http://[::ffff:127.0.0.1]",
+            "http://127.0.0.1@fulcio.test",
+            "https://user@fulcio.test",
+            "https://:word@fulcio.test",
+            "https://fulcio.test/#x",
+            "ftp://fulcio.test",
+            "file:///etc/passwd",
+            "fulcio.test",
+            "",
+        ] {
+            assert!(!allowed(url), "{url}");
+        }
+        let failure = Endpoint::parse(Server::CertificateAuthority, "https://me:hunter2@fulcio.test").unwrap_err();
+        assert!(!failure.to_string().contains("hunter2"), "{failure}");
+    }
+
+    #[test]
+    fn below_and_beside() {
+        let log = Endpoint::parse(Server::TransparencyLog, "https://log.test:8443/base/").unwrap().below("api/v1");
+        assert_eq!(log.url.as_str(), "https://log.test:8443/base/api/v1");
+        assert_eq!(log.path_of("/x/y?z").as_deref(), Some("/x/y"));
+        assert_eq!(log.path_of("https://log.test:8443/x").as_deref(), Some("/x"));
+        for elsewhere in [
+            "https://evil.test/x",
+            "//evil.test/x",
+            "http://log.test:8443/x",
+            "https://log.test/x",
+            "https://a@log.test:8443/x",
+            "file:///x",
+        ] {
+            assert_eq!(log.path_of(elsewhere), None, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn answers_of_every_kind() {
+        let reply = send(&says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")).unwrap();
+        assert_eq!((reply.status, reply.success().unwrap().as_slice()), (200, &b"hi"[..]));
+
+        let zipped = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi";
+        assert_eq!(send(&says(zipped)).unwrap().body, b"hi", "nothing is unpacked");
+
+        let moved = says("HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n");
+        let reply = send(&moved).unwrap();
+        assert_eq!((reply.status, reply.location.as_deref()), (307, Some("http://127.0.0.1:9/")));
+        assert!(!reply.success().unwrap_err().may_pass());
+
+        let said = r#"{"code":3,"message":"no\u001b[2J"}"#;
+        for (status, passes) in [(400, false), (405, false), (429, true), (500, true), (503, true)] {
+            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{said}", said.len());
+            let failure = send(&says(&answer)).unwrap().refusal();
+            assert_eq!(failure.may_pass(), passes, "{status}");
+            assert!(failure.to_string().contains(&format!("answered {status}: no\\u{{1b}}[2J")), "{failure}");
+        }
+    }
+
+    #[test]
+    fn too_much_too_slow_too_short() {
+        let large = format!("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n{}", "x".repeat(101));
+        assert_eq!(send(&says(&large)).unwrap_err().fault(), &Fault::TooLarge { limit: 100 });
+
+        let mut endless = vec![b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec()];
+        endless.extend(vec![b"1f\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".to_vec(); 1000]);
+        assert_eq!(send(&server(endless, Duration::ZERO)).unwrap_err().fault(), &Fault::TooLarge { limit: 100 });
+
+        let mut drip = vec![b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n".to_vec()];
+        drip.extend(vec![b"x".to_vec(); 90]);
+        let started = Instant::now();
+        let failure = send(&server(drip, SOON / 10)).unwrap_err();
+        assert_eq!(failure.fault(), &Fault::Late { deadline: SOON, answered: true });
+        assert!(started.elapsed() < SOON * 2 && !failure.may_pass());
+
+        let silent = send(&server(Vec::new(), Duration::ZERO).below("closes at once")).unwrap_err();
+        assert!(matches!(silent.fault(), Fault::Unreachable { .. }), "{silent}");
+        let dumb = send(&server(vec![Vec::new()], SOON * 4)).unwrap_err();
+        assert_eq!(dumb.fault(), &Fault::Late { deadline: SOON, answered: false });
+        assert!(dumb.may_pass());
+
+        let short = send(&says("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhi")).unwrap_err();
+        assert!(matches!(short.fault(), Fault::Broken { .. }), "{short}");
+
+        let nobody = Endpoint::parse(Server::TimestampAuthority, "http://127.0.0.1:1").unwrap();
+        assert!(send(&nobody).unwrap_err().may_pass());
+    }
+
+    #[test]
+    fn what_is_quoted() {
+        let token = format!("{}.{}.{}", "eyJhbGciOi".repeat(5), "eyJpc3MiOi".repeat(9), "c2lnbmF0".repeat(9));
+        for around in [format!("bad token {token}"), format!("{{\"t\":\"{token}\"}}"), format!("a={token}&b"), token] {
+            assert!(!excerpt(&around).contains("eyJhbGciOi"), "{}", excerpt(&around));
+            assert!(!excerpt(&around).contains("c2lnbmF0"), "{}", excerpt(&around));
+        }
+        assert_eq!(excerpt(" a\nb\u{202e}c "), "a\\u{a}b\\u{202e}c");
+        assert_eq!(excerpt(&"ab ".repeat(500)).len(), MAX_EXCERPT_CHARS + 3);
+        assert_eq!(excerpt("https://fulcio.corp.example.test/x"), "https://fulcio.corp.example.test/x");
+    }
+}

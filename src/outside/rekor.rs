@@ -49,7 +49,7 @@ pub struct LogKey<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
     /// The entry, under a published checkpoint.
-    Logged(Entry),
+    Logged(Box<Entry>),
     /// It has this very statement already and does not say where: sign anew.
     Duplicate,
 }
@@ -104,7 +104,7 @@ pub async fn submit_v2(
     let reply = send(http, &endpoint, Some(&request), deadline).await?;
     match reply.status {
         409 => Ok(Submitted::Duplicate),
-        _ => read_v2(&reply.success()?, &body).map(Submitted::Logged).map_err(unreadable),
+        _ => read_v2(&reply.success()?, &body).map(|entry| Submitted::Logged(Box::new(entry))).map_err(unreadable),
     }
 }
 
@@ -344,7 +344,7 @@ fn int64(value: Option<&Value>) -> Result<i64, Malformed> {
 fn unhex(text: &str) -> Result<Vec<u8>, Malformed> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let wrong = || malformed("not hexadecimal");
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(wrong());
     }
     text.as_bytes()
@@ -368,4 +368,310 @@ fn second_opinion(entry: &Entry, body: &[u8], keys: &[LogKey<'_>]) -> Option<Res
     let proof =
         v1::InclusionProof::new(proof.index, proof.root.as_slice().try_into().ok()?, size, hashes, Some(checkpoint));
     Some(proof.verify(body, &key).map_err(|error| error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::outside::http::Server;
+
+    /// By a real Fulcio; the replies below are by a real Rekor of version 1 and one of version 2.
+    const LEAF: &str = include_str!("../../tests/data/leaf.pem");
+    const SIGNATURE: &str =
+        "MEUCIQDaEU1vZ9/vheUrvPjqW90Z5wRjrxq5H1m+sghk5VRfrwIgAjrrApvDgLi7bwK5frI/NRgHyrfX3nuv2SWqYbznj3k=";
+    const DIGEST: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    const UUID: &str = "54ce162ed633eec827827774cfd27615d5a072707c8e6475df1f1c7969acf1e746b084ed1dc03ef6";
+    const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaChzY6SBykENWFeVkYZev5sFlf739fuEZFUV+a0zner/qws2k/aqxkmTeNPnfkBG99myyhorFXdgAS+83P5llw==";
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    fn body_v1() -> Vec<u8> {
+        entry::hashedrekord_v001(&digest(), &unbase64(SIGNATURE).unwrap(), LEAF).unwrap()
+    }
+
+    fn body_v2() -> Vec<u8> {
+        let leaf = Certificate::parse_pem(LEAF).unwrap();
+        entry::hashedrekord_v002(&digest(), &unbase64(SIGNATURE).unwrap(), leaf.der(), KEY_DETAILS).unwrap()
+    }
+
+    fn digest() -> [u8; 32] {
+        unhex(DIGEST).unwrap().try_into().unwrap()
+    }
+
+    fn reply_v1() -> Value {
+        json!({ UUID: {
+            "body": base64(&body_v1()),
+            "integratedTime": 1_795_261_223,
+            "logID": "1cfeb28a0c2667281adddf8f8cf513ea1b86d7805d792fe23a7ce924bb37953c",
+            "logIndex": 10,
+            "verification": {
+                "inclusionProof": {
+                    "checkpoint": "rekor.local - 6110846134806376136\n11\npAkBl6DbjRleunpUio1VuHdLGEJfeRrQXa3g39+4cEg=\n\n\u{2014} rekor.local HP6yijBFAiEAiMKsT57wd9QBXzafDbgUY4hKDCCcUVM8Uf52e+dnokcCIHOHR1h4dhwQaw69IlijWuolbDSK8ynzCQJqZFa2+TJi\n",
+                    "hashes": [
+                        "1505e5ee946beaf48a46807b625528425b404370eded09451cc957aa7c11e4a8",
+                        "de7e6f2708f3ff5b577621142118c1fb3cebd3229fd3144aea66b9765ef79f64",
+                    ],
+                    "logIndex": 10,
+                    "rootHash": "a4090197a0db8d195eba7a548a8d55b8774b18425f791ad05dade0dfdfb87048",
+                    "treeSize": 11,
+                },
+                "signedEntryTimestamp": "MEYCIQC+cQdn+feciIbDPQ/3c0OBqAwCiuXfRjhQyWkJ1Os30wIhALTegkvziyrG+ZxyC5PH2xllD4fGSKA8corj9ZjnmvJ+",
+            },
+        } })
+    }
+
+    fn reply_v2() -> Value {
+        json!({
+            "logIndex": "5",
+            "logId": { "keyId": "XkQrPsfuQMBPvlBvb+hnVixTNcOw/cACkvUTh/QtzMk=" },
+            "kindVersion": { "kind": "hashedrekord", "version": "0.0.2" },
+            "integratedTime": "0",
+            "inclusionPromise": null,
+            "inclusionProof": {
+                "logIndex": "5",
+                "rootHash": "ALPLUV3IJgoAaQjpfNzgsfKvdtRlyzQud7KQ29JT+xY=",
+                "treeSize": "6",
+                "hashes": ["akx52uqNr7iEEaIGMYQ5H/vm35gN10X4UfI0dB+9vIs=", "h1iWZpnkxt1a+Y6Zq9Ihe71wpZTSR0E/cahBDsxidIQ="],
+                "checkpoint": { "envelope": "rekor2.local\n6\nALPLUV3IJgoAaQjpfNzgsfKvdtRlyzQud7KQ29JT+xY=\n\n\u{2014} rekor2.local XkQrPjdtCW1xl9MA07GAL59nGD2tnZOqOw5Dlfv3LfWrDj34OsYNcD/6dFk5inFgi647yTrqz02YZx6Noe2CbPusjwc=\n" },
+            },
+            "canonicalizedBody": base64(&body_v2()),
+        })
+    }
+
+    fn of_v1(reply: &Value) -> Result<(String, Entry), Malformed> {
+        read_v1(reply.to_string().as_bytes(), &body_v1())
+    }
+
+    fn of_v2(reply: &Value) -> Result<Entry, Malformed> {
+        read_v2(reply.to_string().as_bytes(), &body_v2())
+    }
+
+    fn judged(entry: &Entry) -> Option<Result<(), String>> {
+        second_opinion(entry, &body_v1(), &[LogKey { id: &entry.log_id, spki: &unbase64(KEY).unwrap() }])
+    }
+
+    /// The reply with one place changed: removed, null, or each sort of garbage.
+    fn spoiled(reply: &Value, place: &str) -> Vec<Value> {
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        let mut all = Vec::new();
+        let garbage = [
+            json!(null),
+            json!(-1),
+            json!(1.5),
+            json!(""),
+            json!("x"),
+            json!("%%%"),
+            json!([]),
+            json!([[]]),
+            json!({}),
+            json!(true),
+            json!(i64::MAX),
+            json!("9".repeat(30)),
+        ];
+        for value in garbage {
+            let mut other = reply.clone();
+            *other.pointer_mut(place).unwrap() = value;
+            all.push(other);
+        }
+        let mut without = reply.clone();
+        without.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+        all.push(without);
+        all
+    }
+
+    #[test]
+    fn real_replies() {
+        let (uuid, entry) = of_v1(&reply_v1()).unwrap();
+        assert_eq!((uuid.as_str(), entry.log_index, entry.integrated_time), (UUID, 10, 1_795_261_223));
+        assert_eq!((entry.body.len(), entry.proof.as_ref().unwrap().hashes.len()), (0, 2));
+        assert_eq!(judged(&entry), Some(Ok(())), "two implementations agree");
+
+        let entry = of_v2(&reply_v2()).unwrap();
+        assert_eq!((entry.log_index, entry.version.as_str(), &entry.promise), (5, "0.0.2", &None));
+        assert_eq!(entry.proof.unwrap().size, 6);
+    }
+
+    #[test]
+    fn the_first_entry_of_a_log_has_nothing_but_defaults() {
+        let mut first = reply_v2();
+        first.as_object_mut().unwrap().remove("logIndex");
+        first["inclusionProof"].as_object_mut().unwrap().remove("logIndex");
+        first["inclusionProof"].as_object_mut().unwrap().remove("hashes");
+        first["inclusionProof"]["treeSize"] = json!(1);
+        let entry = of_v2(&first).unwrap();
+        let proof = entry.proof.unwrap();
+        assert_eq!((entry.log_index, proof.index, proof.size, proof.hashes.len()), (0, 0, 1, 0));
+    }
+
+    #[test]
+    fn no_field_that_is_wrong_panics_or_is_believed() {
+        let good = of_v1(&reply_v1()).unwrap().1;
+        for field in [
+            "body",
+            "integratedTime",
+            "logID",
+            "logIndex",
+            "verification",
+            "verification/signedEntryTimestamp",
+            "verification/inclusionProof",
+            "verification/inclusionProof/checkpoint",
+            "verification/inclusionProof/hashes",
+            "verification/inclusionProof/logIndex",
+            "verification/inclusionProof/rootHash",
+            "verification/inclusionProof/treeSize",
+        ] {
+            for reply in spoiled(&reply_v1(), &format!("/{UUID}/{field}")) {
+                // What still reads is another entry, and the proof's judge says so where the proof was touched.
+                let Ok((_, entry)) = of_v1(&reply) else { continue };
+                assert_ne!(entry, good, "{field}");
+                let proof_touched = entry.proof != good.proof;
+                assert!(!proof_touched || judged(&entry) != Some(Ok(())), "{field}");
+            }
+        }
+        let good = of_v2(&reply_v2()).unwrap();
+        for field in [
+            "logIndex",
+            "logId",
+            "logId/keyId",
+            "kindVersion",
+            "kindVersion/kind",
+            "kindVersion/version",
+            "inclusionProof",
+            "inclusionProof/logIndex",
+            "inclusionProof/rootHash",
+            "inclusionProof/treeSize",
+            "inclusionProof/hashes",
+            "inclusionProof/checkpoint",
+            "inclusionProof/checkpoint/envelope",
+            "canonicalizedBody",
+        ] {
+            for reply in spoiled(&reply_v2(), &format!("/{field}")) {
+                let Ok(entry) = of_v2(&reply) else { continue };
+                assert_ne!(entry, good, "{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn replies_of_other_shapes() {
+        for reply in ["", "null", "[]", "{}", "\"x\"", "{\"x\":{}}", "{\"x\":null}"] {
+            assert!(read_v1(reply.as_bytes(), &body_v1()).is_err(), "{reply}");
+            assert!(read_v2(reply.as_bytes(), &body_v2()).is_err(), "{reply}");
+        }
+        let mut two = reply_v1();
+        two[&UUID[16..]] = two[UUID].clone();
+        assert!(of_v1(&two).is_err());
+        let mut many = reply_v1();
+        many[UUID]["verification"]["inclusionProof"]["hashes"] = json!(vec!["00"; 65]);
+        assert!(of_v1(&many).is_err());
+        assert!(read_v1(reply_v1().to_string().as_bytes(), b"another body").is_err());
+        assert!(read_v2(reply_v2().to_string().as_bytes(), b"another body").is_err());
+    }
+
+    #[test]
+    fn the_second_opinion_sees_every_flipped_hash() {
+        let (_, good) = of_v1(&reply_v1()).unwrap();
+        for at in 0..2 {
+            let mut entry = good.clone();
+            entry.proof.as_mut().unwrap().hashes[at][0] ^= 1;
+            assert!(matches!(judged(&entry), Some(Err(_))));
+        }
+        for (index, size) in [(9, 11), (10, 12), (0, 0), (i64::MAX, i64::MAX), (0, i64::MAX)] {
+            let mut entry = good.clone();
+            let proof = entry.proof.as_mut().unwrap();
+            (proof.index, proof.size) = (index, size);
+            assert!(matches!(judged(&entry), Some(Err(_))), "{index} of {size}");
+        }
+        for (index, size) in [(-1, 11), (10, -1), (i64::MIN, i64::MIN)] {
+            let mut entry = good.clone();
+            let proof = entry.proof.as_mut().unwrap();
+            (proof.index, proof.size) = (index, size);
+            assert_eq!(judged(&entry), None, "{index} of {size}");
+        }
+    }
+
+    /// Answers the n-th connection with the n-th answer; gives the first lines it was asked with.
+    fn rekor(answers: Vec<(u16, String, String)>) -> (Endpoint, thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = thread::spawn(move || {
+            let mut asked = Vec::new();
+            for (status, headers, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = vec![0; 1 << 16];
+                let read = stream.read(&mut request).unwrap();
+                asked.push(String::from_utf8_lossy(&request[..read]).lines().next().unwrap().to_owned());
+                let length = body.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+            asked
+        });
+        (Endpoint::parse(Server::TransparencyLog, &url).unwrap(), asked)
+    }
+
+    fn submitted(answers: Vec<(u16, String, String)>) -> (Result<Entry, Failure>, Vec<String>) {
+        let (log, asked) = rekor(answers);
+        let (leaf, signature, spki) =
+            (Certificate::parse_pem(LEAF).unwrap(), unbase64(SIGNATURE).unwrap(), unbase64(KEY).unwrap());
+        let id = unhex("1cfeb28a0c2667281adddf8f8cf513ea1b86d7805d792fe23a7ce924bb37953c").unwrap();
+        let digest = digest();
+        let statement = Statement { digest: &digest, signature: &signature, leaf: &leaf };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let keys = [LogKey { id: &id, spki: &spki }];
+        let entry = runtime.block_on(async { submit_v1(&Http::new(), &log, &statement, &keys, DEADLINE).await });
+        (entry, asked.join().unwrap())
+    }
+
+    #[test]
+    fn a_duplicate_is_fetched_from_the_same_log_and_must_be_ours() {
+        let here = (409, format!("Location: /api/v1/log/entries/{UUID}\r\n"), "{}".to_owned());
+        let (entry, asked) = submitted(vec![here.clone(), (200, String::new(), reply_v1().to_string())]);
+        assert_eq!(entry.unwrap().log_index, 10);
+        assert_eq!(asked[1], format!("GET /api/v1/log/entries/{UUID} HTTP/1.1"));
+
+        let mut foreign = reply_v1();
+        foreign[UUID]["body"] = json!(base64(b"{}"));
+        let (entry, _) = submitted(vec![here, (200, String::new(), foreign.to_string())]);
+        assert!(entry.unwrap_err().to_string().contains("about something else"));
+
+        for location in [
+            format!("http://127.0.0.1:9/api/v1/log/entries/{UUID}"),
+            format!("//evil.test/api/v1/log/entries/{UUID}"),
+            "/api/v1/log/entries/../../secret".to_owned(),
+            format!("/elsewhere/{UUID}"),
+            format!("/api/v1/log/entries/{}", &UUID[1..]),
+            String::new(),
+        ] {
+            let (entry, asked) = submitted(vec![(409, format!("Location: {location}\r\n"), "{}".to_owned())]);
+            assert!(entry.unwrap_err().to_string().contains("answered 409"), "{location}");
+            assert_eq!(asked.len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_entry_without_proof_is_asked_for_once_more() {
+        let mut young = reply_v1();
+        young[UUID]["verification"].as_object_mut().unwrap().remove("inclusionProof");
+        let (entry, asked) =
+            submitted(vec![(201, String::new(), young.to_string()), (200, String::new(), reply_v1().to_string())]);
+        assert!(entry.unwrap().proof.is_some());
+        assert_eq!(asked.len(), 2);
+    }
+
+    #[test]
+    fn a_proof_that_does_not_hold_is_refused_on_arrival() {
+        let mut false_proof = reply_v1();
+        false_proof[UUID]["verification"]["inclusionProof"]["logIndex"] = json!(9);
+        let (entry, _) = submitted(vec![(201, String::new(), false_proof.to_string())]);
+        assert!(entry.is_err());
+    }
 }

@@ -136,18 +136,25 @@ pub struct ConfigValue {
 /// All values of sections called `section`, in the order in which later ones win: system, global, local, worktree,
 /// environment, command line. Without a repository what is left of these.
 pub fn config(directory: &Path, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+    let unreadable = |error: &dyn fmt::Display| Unreadable::Config(error.to_string());
     let mut values = match Repository::discover(directory) {
         Ok(repository) => values(repository.inner.config_snapshot().plumbing(), section)?,
+        // A repository that is there and cannot be read may hold stricter settings: never go on without them.
+        Err(error) if is_somewhere(directory) => return Err(unreadable(&error)),
         Err(_) => {
-            let mut file = File::from_globals().map_err(|error| Unreadable::Config(error.to_string()))?;
-            let overrides =
-                File::from_environment_overrides().map_err(|error| Unreadable::Config(error.to_string()))?;
-            file.append(overrides).map_err(|error| Unreadable::Config(error.to_string()))?;
+            let mut file = File::from_globals().map_err(|error| unreadable(&error))?;
+            let overrides = File::from_environment_overrides().map_err(|error| unreadable(&error))?;
+            file.append(overrides).map_err(|error| unreadable(&error))?;
             values(&file, section)?
         }
     };
     values.extend(command_line(section)?);
     Ok(values)
+}
+
+/// Whether git would find a repository from `directory`, readable or not.
+fn is_somewhere(directory: &Path) -> bool {
+    std::env::var_os("GIT_DIR").is_some() || gix::discover::upwards(directory).is_ok()
 }
 
 fn values(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {

@@ -18,5 +18,5 @@ pub fn device() -> Option<File> {
 
 /// Says one line, if anybody can hear it: whether somebody could. Nothing in it can steer the terminal.
 pub fn say(line: &str) -> bool {
-    device().is_some_and(|mut device| writeln!(device, "git-keyless: {}", printable(line)).is_ok())
+    device().is_some_and(|mut device| writeln!(device, "{}", printable(line)).is_ok())
 }

@@ -1,0 +1,79 @@
+//! The man pages name every flag, command, setting, variable, step and reason, and nothing that is not there.
+
+use std::collections::BTreeSet;
+
+use git_keyless::config::SETTINGS;
+use git_keyless::report::Step;
+
+use crate::support::{Git, Repo};
+
+/// A man page as a person reads it, near enough: no roff escapes.
+fn page(name: &str) -> String {
+    let path = format!("{}/man/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.replace("\\-", "-").replace("\\fB", "").replace("\\fI", "").replace("\\fR", "")
+}
+
+fn entries(page: &str) -> BTreeSet<&str> {
+    let lines = page.lines().collect::<Vec<_>>();
+    lines
+        .windows(2)
+        .filter(|pair| pair[0] == ".TP")
+        .map(|pair| pair[1].split_once(' ').map_or(pair[1], |(_, rest)| rest))
+        .collect()
+}
+
+#[test]
+fn every_flag_and_command_has_its_entry() {
+    let (page, repo) = (page("git-keyless.1"), Repo::init(&Git::installed(), "sha1"));
+    let help = repo.keyless(["-h"]).ok();
+    let (_, listed) = help.split_once("Commands:").unwrap();
+    let commands: Vec<_> = listed
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|word| !word.is_empty())
+        .collect();
+    assert!(commands.contains(&"verify") && commands.contains(&"show"), "{commands:?}");
+    for command in commands {
+        assert!(page.contains(&format!(".TP\n.B {command}\n")), "git-keyless.1 lacks the command {command}");
+        let help = repo.keyless([command, "-h"]).ok();
+        let flags = help
+            .split(|c: char| c.is_whitespace() || c == ',' || c == '[')
+            .filter(|word| word.starts_with("--") && word.len() > 2);
+        for flag in flags {
+            let entry = [format!(".BI {flag} "), format!(".B {flag}\n"), format!("\" {flag}\n")];
+            assert!(entry.iter().any(|entry| page.contains(entry.as_str())), "git-keyless.1 lacks {flag} of {command}");
+        }
+    }
+}
+
+#[test]
+fn every_setting_and_variable_has_its_entry() {
+    let page = page("git-keyless.1");
+    let written: BTreeSet<_> = page.lines().filter_map(|line| line.strip_prefix(".B keyless.")).collect();
+    for setting in &SETTINGS {
+        let name = setting.key.strip_prefix("keyless.").unwrap();
+        assert!(page.contains(&format!(".TP\n.B {}\n", setting.key)), "git-keyless.1 lacks {}", setting.key);
+        assert!(written.contains(name));
+        assert!(setting.variable.is_none_or(|variable| page.contains(variable)), "{:?}", setting.variable);
+    }
+}
+
+#[test]
+fn every_reason_and_step_has_its_entry_and_none_is_invented() {
+    let page = page("git-keyless-verification.7");
+    let source = include_str!("../src/report.rs");
+    let (_, code) = source.split_once("pub fn code(&self)").unwrap();
+    let (code, _) = code.split_once("/// Whether it says").unwrap();
+    let codes: BTreeSet<_> = code.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(codes.len() > 50, "{codes:?}");
+    let (_, reasons) = page.split_once(".SH REASONS").unwrap();
+    let written: BTreeSet<_> =
+        entries(reasons).iter().filter_map(|entry| entry.split_once(' ').map(|(code, _)| code)).collect();
+    assert_eq!(written, codes);
+    for step in Step::ALL {
+        assert!(page.contains(&format!(".B {} {}\n", step.number(), step.name())), "{}", step.name());
+    }
+}
