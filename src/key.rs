@@ -205,7 +205,7 @@ impl Memo {
 
     /// For checks that another library makes: `held` runs only when the same check has not held before. `scheme`
     /// must tell apart every algorithm that could give the same key, message and signature another answer.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         scheme: &[u8],
         key: &[u8],

@@ -3,6 +3,7 @@
 // What fails here is a test that fails.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod bits;
 mod corpus;
 mod door;
 mod floors;
