@@ -2,9 +2,13 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod good;
 mod harness;
 mod http;
+mod judge;
+mod letters;
 mod proxy;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
+mod wrong_keys;

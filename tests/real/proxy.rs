@@ -11,8 +11,11 @@ use crate::http::{self, Message};
 use crate::stack::{Route, Service, Stack};
 use crate::support::Repo;
 
+/// Turns one message into another.
+pub(crate) type Change = Arc<dyn Fn(Message) -> Message + Send + Sync>;
+
 /// What a proxy does to a POST. Everything else it forwards, unless it refuses or hangs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Behaviour {
     Forward,
     /// Nobody listens.
@@ -31,8 +34,12 @@ pub(crate) enum Behaviour {
     Drip(Duration),
     /// Half of the server's own body, then the connection is gone.
     DieMidBody,
-    /// The server hears it twice, and its second answer counts: its own way to say "I have that already".
+    /// The server hears the first one twice, and its second answer counts: its own way to say "I have that already".
     Twice,
+    /// The server hears something else.
+    Ask(Change),
+    /// The server's answer is not what arrives.
+    Alter(Change),
     /// The server hears it, and its answer is lost on the way, once.
     LoseAnswerOnce,
 }
@@ -129,8 +136,10 @@ impl State {
         let reply = match behaviour {
             Behaviour::Answer(reply) => reply.clone(),
             Behaviour::AnswerOnce(reply) if nth == 1 => reply.clone(),
-            Behaviour::Forward | Behaviour::AnswerOnce(_) => forward()?,
-            Behaviour::Twice => forward().and_then(|_| forward())?,
+            Behaviour::Twice if nth == 1 => forward().and_then(|_| forward())?,
+            Behaviour::Forward | Behaviour::AnswerOnce(_) | Behaviour::Twice => forward()?,
+            Behaviour::Ask(change) => http::ask(self.upstream, &change(request.clone()))?,
+            Behaviour::Alter(change) => change(forward()?),
             Behaviour::LoseAnswerOnce if nth == 1 => {
                 forward()?;
                 return stream.shutdown(Shutdown::Both).ok();
@@ -225,6 +234,10 @@ impl Front {
         let path = repo.file("signing_config_front.json", &self.signing_config);
         repo.config("keyless.signingConfig", &path);
         path
+    }
+
+    pub(crate) fn all(&self) -> [&Proxy; 4] {
+        [&self.fulcio, &self.rekor_v1, &self.rekor_v2, &self.tsa]
     }
 
     pub(crate) fn signing_config(&self) -> &str {
