@@ -195,9 +195,9 @@ fn every_command_that_makes_commits() {
         check_good_bytes(&repo, "tag", tag.as_bytes(), expected);
         assert_eq!(tag.as_bytes(), repo.raw("v2").1);
         let shown = repo.ok(["log", "-1", "--show-signature"]);
-        assert_eq!(shown.matches("good signature by").count(), 2, "{shown}");
-        let message = repo.ok(["log", "-1", "--format=%B"]);
-        assert!(!message.contains("SIGNED MESSAGE"), "{message}");
+        // The commit's and the tag's; and git has put what it heard when it merged the tag into the message.
+        assert!(shown.contains("\nmerged tag 'v2'\ngit-keyless: good signature by "), "{shown}");
+        assert!(shown.contains("\n    # git-keyless: good signature by "), "{shown}");
 
         let commit = repo.ok(["commit-tree", "-S", "-m", "by commit-tree", "HEAD^{tree}"]);
         check_good(&repo, &commit, expected);
@@ -250,6 +250,10 @@ fn odd_messages() {
             let commit = answer.ok();
             check_good(&repo, &commit, expected);
             assert_eq!(repo.ok(["log", "-1", "--format=%G?", &commit]), "G", "{name}");
+            // git glues the signature to a last line without end, and then finds none: nobody can help it.
+            if !message.ends_with(b"\n") {
+                continue;
+            }
             let tag = format!("t-{name}");
             repo.ok(["tag", "-a", "--cleanup=verbatim", "-F", path.to_str().unwrap(), &tag, &commit]);
             check_good(&repo, &tag, expected);
