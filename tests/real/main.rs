@@ -2,12 +2,15 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod faults;
 mod good;
 mod harness;
 mod http;
 mod judge;
 mod letters;
+mod library;
 mod proxy;
+mod secrecy;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
