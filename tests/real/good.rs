@@ -186,8 +186,7 @@ fn every_command_that_makes_commits() {
         repo.ok(["tag", "-a", "-m", "a release", "v2", "topic"]);
         repo.ok(["merge", "-q", "--no-ff", "--no-edit", "v2"]);
         check_good(&repo, "HEAD", expected);
-        let (_, raw) = repo.raw("HEAD");
-        let mergetag = String::from_utf8(raw).unwrap();
+        let mergetag = String::from_utf8(repo.raw("HEAD").1).unwrap();
         let mergetag = mergetag.split_once("mergetag ").expect("the merge holds the tag").1;
         let tag: Vec<_> = mergetag.split_inclusive('\n').collect();
         let end = tag.iter().skip(1).position(|line| !line.starts_with(' ')).unwrap() + 1;
@@ -211,29 +210,33 @@ fn a_signed_push() {
     let Some(stack) = Stack::shared() else { return };
     for (git, route) in Git::all().iter().zip([Route::V1, Route::V2, Route::V1Token]) {
         let repo = signing(git, "sha1", stack, route, &DEV);
-        let server = repo.home().join("server.git");
-        let server = server.to_str().unwrap();
-        repo.ok(["init", "-q", "--bare", server]);
-        repo.ok(["-C", server, "config", "receive.certNonceSeed", "a seed"]);
-        let saved = repo.home().join("certificate");
-        let hook = format!(
-            "#!/bin/sh\ngit cat-file blob \"$GIT_PUSH_CERT\" > '{}'\n\
-             echo \"heard $GIT_PUSH_CERT_STATUS $GIT_PUSH_CERT_NONCE_STATUS $GIT_PUSH_CERT_SIGNER\"\n",
-            saved.display()
-        );
-        std::fs::create_dir_all(repo.home().join("server.git/hooks")).unwrap();
-        let path = repo.file("server.git/hooks/pre-receive", hook);
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        repo.commit("one");
-        let pushed = repo.run(["push", "--signed", server, "main"]);
-        assert_eq!(pushed.code, 0, "{}", pushed.stderr);
         let expected = Expected { stack, route, person: &DEV };
-        let heard = format!("heard G OK {}", expected.signer());
-        assert!(pushed.stderr.contains(&heard), "{}", pushed.stderr);
-        let certificate = std::fs::read(saved).unwrap();
+        repo.commit("one");
+        let (certificate, heard) = pushed(&repo);
+        assert!(heard.contains(&format!("heard G OK {}", expected.signer())), "{heard}");
         check_good_bytes(&repo, "push-certificate", &certificate, expected);
         assert!(certificate.starts_with(b"certificate version 0.1\n"));
     }
+}
+
+/// Pushes to a server of its own, which asks for a certificate; the certificate, and what the server heard of it.
+pub(crate) fn pushed(repo: &Repo) -> (Vec<u8>, String) {
+    let server = repo.home().join("server.git");
+    let server = server.to_str().unwrap();
+    repo.ok(["init", "-q", "--bare", server]);
+    repo.ok(["-C", server, "config", "receive.certNonceSeed", "a seed"]);
+    let saved = repo.home().join("certificate");
+    let hook = format!(
+        "#!/bin/sh\ngit cat-file blob \"$GIT_PUSH_CERT\" > '{}'\n\
+         echo \"heard $GIT_PUSH_CERT_STATUS $GIT_PUSH_CERT_NONCE_STATUS $GIT_PUSH_CERT_SIGNER\"\n",
+        saved.display()
+    );
+    std::fs::create_dir_all(repo.home().join("server.git/hooks")).unwrap();
+    let path = repo.file("server.git/hooks/pre-receive", hook);
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let answer = repo.run(["push", "--signed", server, "main"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    (std::fs::read(saved).unwrap(), answer.stderr)
 }
 
 /// What people commit that is not a tidy English line.

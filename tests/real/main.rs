@@ -14,4 +14,5 @@ mod secrecy;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
+mod vectors;
 mod wrong_keys;
