@@ -22,7 +22,11 @@ impl Vector {
     fn all(folder: &Path) -> Vec<Self> {
         let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
         paths.sort();
-        paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "object")).map(Self::read).collect()
+        paths
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|ending| ending == "object"))
+            .map(Self::read)
+            .collect()
     }
 
     fn read(path: PathBuf) -> Self {
@@ -88,7 +92,8 @@ fn good_vectors_are_good_and_say_what_they_must() {
         let times: Vec<_> = facts.times.iter().map(|(source, time)| format!("{} {time}", source.name())).collect();
         assert_eq!(times, vector.values("time"), "{}", vector.name);
         assert!(!times.is_empty(), "{}", vector.name);
-        let entries: Vec<_> = facts.entries.iter().map(|entry| format!("{} {} {}", entry.kind, entry.index, entry.log)).collect();
+        let entries: Vec<_> =
+            facts.entries.iter().map(|entry| format!("{} {} {}", entry.kind, entry.index, entry.log)).collect();
         assert_eq!(entries, vector.values("entry"), "{}", vector.name);
         assert_eq!(facts.kind.map(Kind::name), Some(vector.value("type")), "{}", vector.name);
     }
@@ -99,7 +104,8 @@ fn good_vectors_are_good_and_say_what_they_must() {
 #[test]
 fn good_vectors_are_good_for_nothing_else() {
     for vector in Vector::all(&folder()) {
-        let other = |subject: &str, issuer: &str| vec![Accepted { subject: subject.to_owned(), issuer: issuer.to_owned() }];
+        let other =
+            |subject: &str, issuer: &str| vec![Accepted { subject: subject.to_owned(), issuer: issuer.to_owned() }];
         let judge = |accepted| vector.judge(&folder(), accepted).reason().map(|reason| reason.code());
         let (subject, issuer) = (vector.value("subject"), vector.value("issuer"));
         assert_eq!(judge(other(subject, "https://issuer.test")), Some("identity-not-accepted"), "{}", vector.name);

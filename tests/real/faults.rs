@@ -304,10 +304,13 @@ fn entries_with_one_thing_wrong() {
         ("proof's root", json(|reply| spoil(&mut proof(reply)["rootHash"]))),
         ("proof's hashes", json(|reply| proof(reply)["hashes"] = Value::Array(Vec::new()))),
         ("checkpoint", json(|reply| spoil(&mut proof(reply)["checkpoint"]))),
-        ("two entries", json(|reply| {
-            let copy = entry(reply).clone();
-            reply["0".repeat(80)] = copy;
-        })),
+        (
+            "two entries",
+            json(|reply| {
+                let copy = entry(reply).clone();
+                reply["0".repeat(80)] = copy;
+            }),
+        ),
     ];
     let v2: [(&str, Change); 10] = [
         ("index", json(|reply| add(&mut reply["logIndex"], 1))),
@@ -369,7 +372,11 @@ fn timestamps_over_something_else() {
             Attempt::new(stack, (Service::Tsa, route), &Behaviour::Alter(spoiled)).check_refused(what);
         }
         let rejected: Change = Arc::new(|message| {
-            Message::reply(200, &[("Content-Type", "application/timestamp-reply")], [&[0x30, 5, 0x30, 3, 2, 1, 2], &message.body[..0]].concat())
+            Message::reply(
+                200,
+                &[("Content-Type", "application/timestamp-reply")],
+                [&[0x30, 5, 0x30, 3, 2, 1, 2], &message.body[..0]].concat(),
+            )
         });
         Attempt::new(stack, (Service::Tsa, route), &Behaviour::Alter(rejected)).check_refused("status rejection");
     }
@@ -395,7 +402,8 @@ fn a_conflict_that_leads_astray() {
         ("no such entry", format!("/api/v1/log/entries/{}", "0".repeat(80)), 2),
     ];
     for (what, location, asked) in locations {
-        let conflict = Message::reply(409, &[("Location", location.as_str())], r#"{"code":409,"message":"equivalent entry"}"#);
+        let conflict =
+            Message::reply(409, &[("Location", location.as_str())], r#"{"code":409,"message":"equivalent entry"}"#);
         let attempt = Attempt::new(stack, (Service::RekorV1, Route::V1), &Behaviour::Answer(conflict));
         attempt.check_refused(what);
         attempt.check_names_server(what);

@@ -12,7 +12,9 @@ use crate::support::{Git, Repo, installed};
 fn both_stacks_answer_and_mint_every_kind_of_token() {
     let (Some(whole), Some(without)) = (Stack::shared(), Stack::without_ct()) else { return };
     for stack in [whole, without] {
-        for (service, path) in [(Service::Fulcio, "/healthz"), (Service::RekorV1, "/api/v1/log"), (Service::Tsa, "/ping")] {
+        for (service, path) in
+            [(Service::Fulcio, "/healthz"), (Service::RekorV1, "/api/v1/log"), (Service::Tsa, "/ping")]
+        {
             assert_eq!(http::get(stack.port(service), path).status, 200, "{service:?}");
         }
         for person in &PEOPLE {

@@ -54,7 +54,8 @@ pub(crate) fn check_good_bytes(repo: &Repo, kind: &str, raw: &[u8], expected: Ex
 fn check_report(line: &str, Expected { stack, route, person }: Expected<'_>) -> Value {
     let report: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&report["verdict"], &report["reason"]), (&"good".into(), &Value::Null), "{report}");
-    let identity = serde_json::json!({ "subject": person.subject, "subject_type": person.kind, "issuer": stack.issuer(person) });
+    let identity =
+        serde_json::json!({ "subject": person.subject, "subject_type": person.kind, "issuer": stack.issuer(person) });
     assert_eq!(report["identity"], identity);
     let texts = |list: &Value, key: &str| -> Vec<String> {
         list.as_array().unwrap().iter().map(|item| item[key].as_str().unwrap().to_owned()).collect()
@@ -91,11 +92,11 @@ fn check_openssl(folder: &Path, payload: &[u8], signature: &[u8], route: Route) 
         output.stdout
     };
     let content = content.to_str().unwrap();
-    let verified = openssl(&[
-        "cms", "-verify", "-binary", "-inform", "PEM", "-content", content, "-noverify", "-purpose", "any",
-    ]);
+    let verified =
+        openssl(&["cms", "-verify", "-binary", "-inform", "PEM", "-content", content, "-noverify", "-purpose", "any"]);
     assert_eq!(verified, payload);
-    let printed = String::from_utf8_lossy(&openssl(&["cms", "-cmsout", "-print", "-noout", "-inform", "PEM"])).into_owned();
+    let printed =
+        String::from_utf8_lossy(&openssl(&["cms", "-cmsout", "-print", "-noout", "-inform", "PEM"])).into_owned();
     let has = |what: &str| printed.contains(what);
     assert!(has("1.3.6.1.4.1.57264.3.1"), "no log entry inside: {printed}");
     assert_eq!(has("id-smime-aa-timeStampToken"), route.sources().contains(&"timestamp"), "{printed}");

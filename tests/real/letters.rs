@@ -156,7 +156,8 @@ fn no_change_of_the_armor_adds_anything() {
     for route in Route::ALL {
         let repo = signing(&Git::installed(), "sha1", stack, route, &DEV);
         let signed = repo.commit("one");
-        let judge = |rev: &str| -> Value { serde_json::from_str(&repo.keyless(["verify", "--json", rev]).text()).unwrap() };
+        let judge =
+            |rev: &str| -> Value { serde_json::from_str(&repo.keyless(["verify", "--json", rev]).text()).unwrap() };
         let whole = judge(&signed);
         let (kind, raw) = repo.raw(&signed);
         let text = String::from_utf8(raw).unwrap();

@@ -187,7 +187,8 @@ impl State {
             match stream.read(&mut [0]) {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                }
                 Err(_) => break,
             }
         }
@@ -210,8 +211,8 @@ impl Front {
             let behaviour = if service == at { behaviour.clone() } else { Behaviour::Forward };
             Proxy::new(stack.port(service), behaviour)
         };
-        let [fulcio, rekor_v1, rekor_v2, tsa] =
-            [Service::Fulcio, Service::RekorV1, Service::RekorV2, Service::Tsa].map(|service| (service, proxy(service)));
+        let [fulcio, rekor_v1, rekor_v2, tsa] = [Service::Fulcio, Service::RekorV1, Service::RekorV2, Service::Tsa]
+            .map(|service| (service, proxy(service)));
         let mut signing_config = std::fs::read_to_string(stack.dir.join(route.signing_config())).unwrap();
         for (service, proxy) in [&fulcio, &rekor_v1, &rekor_v2, &tsa] {
             signing_config = signing_config.replace(&stack.url(*service), &proxy.url());

@@ -23,7 +23,9 @@ fn commit(repo: &Repo, stack: &Stack, source: &str, wrapper: &[&str]) -> (String
     match source {
         "file" => repo.config("keyless.idTokenFile", &file),
         // A shell builtin, so that no program gets it as an argument, and none of ours could.
-        "command" => repo.config("keyless.tokenCommand", format!("read -r t < '{}' || :; printf %s \"$t\"", file.display())),
+        "command" => {
+            repo.config("keyless.tokenCommand", format!("read -r t < '{}' || :; printf %s \"$t\"", file.display()))
+        }
         _ => drop(command.env("SIGSTORE_ID_TOKEN", &token)),
     }
     (token, Answer::of(command.output().unwrap()))
@@ -58,7 +60,10 @@ fn it_is_in_no_error() {
     let parts: Vec<_> = good.split('.').collect();
     let other = |query| stack.token(&crate::stack::Person { query, ..DEV });
     let tokens = [
-        ("signature of another", format!("{}.{}.{}", parts[0], parts[1], other("email=x@example.test").rsplit('.').next().unwrap())),
+        (
+            "signature of another",
+            format!("{}.{}.{}", parts[0], parts[1], other("email=x@example.test").rsplit('.').next().unwrap()),
+        ),
         ("no signature", format!("{}.{}.", parts[0], parts[1])),
         ("two parts", format!("{}.{}", parts[0], parts[1])),
         ("four parts", format!("{good}.{}", parts[2])),

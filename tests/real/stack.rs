@@ -195,6 +195,7 @@ fn start(bin: &Path) -> ([Stack; 2], Child) {
             return ([stack("ct", bases[0]), stack("no-ct", bases[1])], holder);
         }
         holder.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        holder.wait().unwrap();
     }
     panic!("the servers do not start:\n{said}");
 }

@@ -71,10 +71,14 @@ impl Writer {
             lines.push(("time", format!("{} {}", text(&time["source"]), text(&time["time"]))));
         }
         for entry in report["entries"].as_array().unwrap() {
-            lines.push(("entry", format!("{} {} {}", text(&entry["kind"]), text(&entry["index"]), text(&entry["log"]))));
+            lines
+                .push(("entry", format!("{} {} {}", text(&entry["kind"]), text(&entry["index"]), text(&entry["log"]))));
         }
         lines.push(("trust", self.trust.to_owned()));
-        lines.push(("source", format!("tests/real/vectors.rs, servers of tests/real/stack/install.sh, git {}", repo.git.version)));
+        lines.push((
+            "source",
+            format!("tests/real/vectors.rs, servers of tests/real/stack/install.sh, git {}", repo.git.version),
+        ));
         lines.push(("comment", comment.to_owned()));
         let header: String = lines.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
         std::fs::write(self.folder.join(format!("{name}.txt")), header).unwrap();
@@ -95,7 +99,14 @@ fn write_good_vectors() {
     for person in &PEOPLE[1..] {
         let repo = writer.repo("sha1", Route::V1, person);
         repo.commit("Signed as somebody else");
-        writer.write(&repo, &format!("identity-{}", person.provider), "HEAD", Route::V1, person, "another form of identity");
+        writer.write(
+            &repo,
+            &format!("identity-{}", person.provider),
+            "HEAD",
+            Route::V1,
+            person,
+            "another form of identity",
+        );
     }
 
     let repo = writer.repo("sha1", Route::V1, &DEV);
