@@ -28,7 +28,7 @@ use crate::outside::http::{self, Endpoint, Http, Server};
 use crate::outside::oidc::{CheckedToken, DEFAULT_AUDIENCE};
 use crate::outside::rekor::{LogKey, Statement, Submitted};
 use crate::outside::{fulcio, rekor, tsa};
-use crate::report::{Check, Facts, Identity, Reason};
+use crate::report::{Check, Facts, Identity, Reason, TimeSource};
 use crate::trust::{Services, TrustRoot};
 use crate::verify::{self, Verifier};
 
@@ -256,6 +256,12 @@ async fn seven_steps(
     drop(key);
     let armor = draft.armor(&evidence)?;
     let facts = verify_own(payload, &armor, root, &memo, evidence.latest(now)?)?;
+    // Beside a promise a token of an unknown authority is ignored; one that was asked for must count.
+    if evidence.token.is_some() && !facts.times.iter().any(|(source, _)| *source == TimeSource::Timestamp) {
+        return Err(Failure::Unusable(
+            "the timestamp is of an authority that the trust root does not list; use the trust root and the signing config of one instance",
+        ));
+    }
     Ok(Signed { armor, facts, warnings })
 }
 

@@ -14,3 +14,4 @@ mod payload;
 mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
 mod support;
+mod vectors;

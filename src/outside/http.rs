@@ -249,9 +249,12 @@ fn causes(error: reqwest::Error) -> String {
 /// that could be a token or a part of one.
 pub fn excerpt(text: &str) -> String {
     let mut quoted = String::new();
-    for word in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
-        let secret = word.split('.').any(|part| part.len() >= 32);
-        quoted.push_str(if secret { "(withheld) " } else { word });
+    let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    for word in text.split_inclusive(|c| !of_token(c)) {
+        let stem = word.trim_end_matches(|c| !of_token(c));
+        let secret = stem.split('.').any(|part| part.len() >= 32);
+        quoted.push_str(if secret { "(withheld)" } else { stem });
+        quoted.push_str(word.strip_prefix(stem).unwrap_or_default());
         if quoted.chars().count() > MAX_EXCERPT_CHARS {
             quoted = quoted.chars().take(MAX_EXCERPT_CHARS).chain(['.', '.', '.']).collect();
             break;

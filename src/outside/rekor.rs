@@ -76,7 +76,7 @@ pub async fn submit_v1(
         }
         _ => read_v1(&reply.success()?, &body).map_err(unreadable)?,
     };
-    let (uuid, entry) = match found {
+    let (_, entry) = match found {
         (uuid, Entry { proof: None, .. }) => {
             tokio::time::sleep(INTEGRATION_PAUSE).await;
             fetch(http, &endpoint, &uuid, &body, deadline).await?
@@ -84,7 +84,9 @@ pub async fn submit_v1(
         found => found,
     };
     match second_opinion(&entry, &body, keys) {
-        Some(Err(why)) => Err(endpoint.unreadable(format!("entry {uuid}: {why}"))),
+        Some(Err(why)) => {
+            Err(endpoint.unreadable(format!("its proof does not verify with the key in the trust root: {why}")))
+        }
         Some(Ok(())) | None => Ok(entry),
     }
 }

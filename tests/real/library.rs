@@ -1,0 +1,28 @@
+//! The sign road called as a library, where the program has no setting.
+
+use std::time::{Duration, SystemTime};
+
+use git_keyless::format::id_token::IdToken;
+use git_keyless::format::time::Time;
+use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
+use git_keyless::sign::{self, Deadlines, Options, Timestamp};
+use git_keyless::trust::{SigningConfig, TrustRoot};
+
+use crate::stack::{DEV, Route, Stack};
+
+/// The armor, or what the person would read.
+pub(crate) fn sign(stack: &Stack, signing_config: &str, route: Route, deadline: Duration) -> Result<String, String> {
+    let root = TrustRoot::parse(&std::fs::read(stack.trusted_root()).unwrap(), "custom").unwrap();
+    let now = Time::from_unix(SystemTime::UNIX_EPOCH.elapsed().unwrap()).unwrap();
+    let services = SigningConfig::parse(signing_config.as_bytes()).unwrap().services(now).unwrap();
+    let token = oidc::check(IdToken::parse(&stack.token(&DEV)).unwrap(), DEFAULT_AUDIENCE, now).unwrap();
+    let options = Options {
+        timestamp: if route == Route::V1Token { Timestamp::Always } else { Timestamp::AsNeeded },
+        deadlines: Deadlines { certificate: deadline, entry: deadline, timestamp: deadline, ..Deadlines::default() },
+        retry: None,
+        ..Options::new(services)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let signed = runtime.block_on(sign::sign(b"a payload\n", token, &root, &options, now));
+    signed.map(|signed| signed.armor).map_err(|failure| failure.to_string())
+}

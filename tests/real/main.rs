@@ -1,0 +1,18 @@
+//! Table of contents of the suite against real Sigstore servers and real git. See README.md beside this file.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod faults;
+mod good;
+mod harness;
+mod http;
+mod judge;
+mod letters;
+mod library;
+mod proxy;
+mod secrecy;
+mod stack;
+#[path = "../support/mod.rs"]
+mod support;
+mod vectors;
+mod wrong_keys;
