@@ -4,7 +4,7 @@
 //! types are kept as such, so that what a trust root *lists* is still required of a signature. Everything is chosen
 //! by the time that is verified, never by the clock; expired keys stay for what was signed in their day.
 
-use std::fmt;
+mod signing_config;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,6 +13,8 @@ use crate::format::cert::Certificate;
 use crate::format::time::{Time, Window};
 use crate::format::{Malformed, unbase64};
 use crate::key::{self, Hash, KeyKind, PublicKey};
+
+pub use signing_config::{Service, Services, SigningConfig, Unusable};
 
 /// The public-good instance's trust root: target `trusted_root.json` of Sigstore's TUF repository
 /// (github.com/sigstore/root-signing at 60cf2ce8, 2026-08-21), the same bytes as in the `sigstore` 4.5.1 wheel and the
@@ -61,11 +63,19 @@ pub struct Log {
     pub checkpoint_hint: [u8; 4],
     /// Its key with the hash it signs, or why it cannot be used.
     pub key: Result<(PublicKey, Hash), String>,
-    /// When it counts.
-    pub window: Window,
+    /// When it counts: one window, or several where the trust root lists the same key more than once.
+    pub windows: Vec<Window>,
 }
 
 impl Log {
+    /// Whether its key counts at `time`; if not, the window that was missed.
+    pub fn check_covers(&self, time: Time) -> Result<(), Window> {
+        match self.windows.iter().any(|window| window.contains(time)) {
+            true => Ok(()),
+            false => Err(self.windows.last().copied().unwrap_or(Window { start: time, end: Some(time) })),
+        }
+    }
+
     /// The host of its URL without port: the origin of a Rekor v2 log's checkpoints.
     pub fn host(&self) -> &str {
         let rest = self.base_url.split_once("://").map_or(self.base_url.as_str(), |(_, rest)| rest);
@@ -240,14 +250,14 @@ fn logs(raw: Vec<RawLog>) -> Result<Vec<Log>, Malformed> {
     let mut logs: Vec<Log> = Vec::with_capacity(raw.len());
     for raw in raw {
         let log = log(raw)?;
-        let twin = logs.iter().find(|other| other.id == log.id);
-        if twin.is_some_and(|twin| twin.key != log.key) {
-            return Err(Malformed::new(
-                "trusted root",
-                format!("two logs with the id {} and different keys", crate::format::hex(&log.id)),
-            ));
+        match logs.iter_mut().find(|twin| twin.id == log.id) {
+            None => logs.push(log),
+            Some(twin) if twin.key == log.key => twin.windows.extend(log.windows),
+            Some(twin) => {
+                let id = crate::format::hex(&twin.id);
+                return Err(Malformed::new("trusted root", format!("two logs with the id {id} and different keys")));
+            }
         }
-        logs.push(log);
     }
     Ok(logs)
 }
@@ -264,7 +274,7 @@ fn log(raw: RawLog) -> Result<Log, Malformed> {
     if !matches!(raw.hash_algorithm.as_str(), "SHA2_256" | "") {
         key = Err(format!("tree hash {} is not supported", raw.hash_algorithm));
     }
-    Ok(Log { base_url: raw.base_url, id, checkpoint_hint, key, window: window(raw.public_key.valid_for)? })
+    Ok(Log { base_url: raw.base_url, id, checkpoint_hint, key, windows: vec![window(raw.public_key.valid_for)?] })
 }
 
 /// `keyDetails` is authoritative for the scheme, and the key must be of that kind.
@@ -287,122 +297,6 @@ fn log_key(spki: &[u8], details: &serde_json::Value) -> Result<(PublicKey, Hash)
     Ok((key, hash))
 }
 
-/// Where to send what (`dev.sigstore.trustroot.v1.SigningConfig` v0.2).
-#[derive(Clone, Debug)]
-pub struct SigningConfig {
-    authorities: Vec<Service>,
-    identity_providers: Vec<Service>,
-    logs: Vec<Service>,
-    log_selector: Selector,
-    timestamp_authorities: Vec<Service>,
-    timestamp_selector: Selector,
-}
-
-/// One service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
-    /// Base URL; of a timestamp authority the whole URL.
-    pub url: String,
-    /// Which API it speaks.
-    pub version: u32,
-    window: Option<Window>,
-    operator: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Selector {
-    Undefined,
-    Any,
-    All,
-    Exact(usize),
-}
-
-/// What one signature needs, chosen at a moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Services {
-    /// Fulcio.
-    pub authority: Service,
-    /// Where people log in; a token that is there already needs none.
-    pub identity_provider: Option<Service>,
-    /// Rekor, of version 1 or 2.
-    pub log: Service,
-    /// The timestamp authority, when the config names one.
-    pub timestamp_authority: Option<Service>,
-}
-
-/// Why a signing config gives no services.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable(pub String);
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl SigningConfig {
-    /// From a signing config or from a client trust config that holds one.
-    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
-        check_size(json)?;
-        let json = if media_type(json)?.contains("clienttrustconfig") {
-            client_trust_config(json)?.signing_config.get().as_bytes().to_vec()
-        } else {
-            json.to_vec()
-        };
-        let raw: RawSigningConfig =
-            serde_json::from_slice(&json).map_err(|error| Malformed::new("signing config", error))?;
-        if raw.media_type != "application/vnd.dev.sigstore.signingconfig.v0.2+json" {
-            return Err(Malformed::new("signing config", format!("media type `{}` is not supported", raw.media_type)));
-        }
-        let services = |raw: Vec<RawService>| raw.into_iter().map(service).collect::<Result<Vec<_>, _>>();
-        Ok(Self {
-            authorities: services(raw.ca_urls)?,
-            identity_providers: services(raw.oidc_urls)?,
-            logs: services(raw.rekor_tlog_urls)?,
-            log_selector: selector(raw.rekor_tlog_config)?,
-            timestamp_authorities: services(raw.tsa_urls)?,
-            timestamp_selector: selector(raw.tsa_config)?,
-        })
-    }
-
-    /// The services valid at `now`, by the rules of the client specification: of each kind the highest version that
-    /// this program speaks, one per operator, newest first, as many as the selector says. What is missing is never
-    /// completed with anybody else's service.
-    pub fn services(&self, now: Time) -> Result<Services, Unusable> {
-        let authority = first(&self.authorities, now, &[1]).ok_or_else(|| {
-            Unusable("the signing config names no certificate authority (caUrls) that is valid now".into())
-        })?;
-        let log = match select(&self.logs, self.log_selector, now, &[1, 2], "rekorTlogUrls")?.as_slice() {
-            [log] => log.clone(),
-            logs => {
-                return Err(Unusable(format!(
-                    "the signing config wants {} logs; a commit signature holds one entry",
-                    logs.len()
-                )));
-            }
-        };
-        let timestamp_authority =
-            match select(&self.timestamp_authorities, self.timestamp_selector, now, &[1], "tsaUrls") {
-                Ok(authorities) if authorities.len() > 1 => {
-                    return Err(Unusable(format!(
-                        "the signing config wants {} timestamps; one is supported",
-                        authorities.len()
-                    )));
-                }
-                Ok(authorities) => authorities.into_iter().next(),
-                // A config without any authority is whole as long as nothing needs one.
-                Err(_) if self.timestamp_authorities.is_empty() => None,
-                Err(error) => return Err(error),
-            };
-        Ok(Services {
-            authority,
-            identity_provider: first(&self.identity_providers, now, &[1]),
-            log,
-            timestamp_authority,
-        })
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawClientTrustConfig {
@@ -418,116 +312,4 @@ fn client_trust_config(json: &[u8]) -> Result<RawClientTrustConfig, Malformed> {
         return Err(Malformed::new("client trust config", format!("media type `{}` is not supported", raw.media_type)));
     }
     Ok(raw)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawSigningConfig {
-    media_type: String,
-    #[serde(default)]
-    ca_urls: Vec<RawService>,
-    #[serde(default)]
-    oidc_urls: Vec<RawService>,
-    #[serde(default)]
-    rekor_tlog_urls: Vec<RawService>,
-    #[serde(default)]
-    tsa_urls: Vec<RawService>,
-    rekor_tlog_config: Option<RawSelector>,
-    tsa_config: Option<RawSelector>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawService {
-    url: String,
-    #[serde(default)]
-    major_api_version: u32,
-    valid_for: Option<RawWindow>,
-    #[serde(default)]
-    operator: String,
-}
-
-#[derive(Deserialize)]
-struct RawSelector {
-    #[serde(default)]
-    selector: String,
-    #[serde(default)]
-    count: usize,
-}
-
-fn service(raw: RawService) -> Result<Service, Malformed> {
-    let window = match raw.valid_for {
-        Some(RawWindow { start: Some(start), end }) => {
-            Some(Window { start: Time::parse(&start)?, end: end.as_deref().map(Time::parse).transpose()? })
-        }
-        // Without a start it is not usable, now or ever.
-        _ => None,
-    };
-    Ok(Service {
-        url: raw.url.trim_end_matches('/').to_owned(),
-        version: raw.major_api_version,
-        window,
-        operator: raw.operator,
-    })
-}
-
-fn selector(raw: Option<RawSelector>) -> Result<Selector, Malformed> {
-    match raw {
-        None => Ok(Selector::Undefined),
-        Some(raw) => match (raw.selector.as_str(), raw.count) {
-            ("ANY", _) => Ok(Selector::Any),
-            ("ALL", _) => Ok(Selector::All),
-            ("EXACT", count) if count > 0 => Ok(Selector::Exact(count)),
-            ("SERVICE_SELECTOR_UNDEFINED" | "", _) => Ok(Selector::Undefined),
-            (other, count) => Err(Malformed::new("signing config", format!("selector `{other}` with count {count}"))),
-        },
-    }
-}
-
-/// Valid now, of the highest version present among `versions`, newest start first, one per operator.
-fn candidates(services: &[Service], now: Time, versions: &[u32]) -> Vec<Service> {
-    let mut valid: Vec<_> = services
-        .iter()
-        .filter(|service| versions.contains(&service.version))
-        .filter_map(|service| Some((service.window.filter(|window| window.contains(now))?, service)))
-        .collect();
-    let highest = valid.iter().map(|(_, service)| service.version).max();
-    valid.retain(|(_, service)| Some(service.version) == highest);
-    valid.sort_by_key(|(window, _)| std::cmp::Reverse(window.start));
-    let mut operators = std::collections::HashSet::new();
-    valid
-        .into_iter()
-        .filter(|(_, service)| operators.insert(service.operator.clone()))
-        .map(|(_, service)| service.clone())
-        .collect()
-}
-
-fn first(services: &[Service], now: Time, versions: &[u32]) -> Option<Service> {
-    candidates(services, now, versions).into_iter().next()
-}
-
-fn select(
-    services: &[Service],
-    selector: Selector,
-    now: Time,
-    versions: &[u32],
-    what: &str,
-) -> Result<Vec<Service>, Unusable> {
-    let mut found = candidates(services, now, versions);
-    let wanted = match selector {
-        Selector::Undefined => {
-            return Err(Unusable(format!("the signing config does not say how many of its {what} to use")));
-        }
-        Selector::Any => 1,
-        Selector::All => found.len().max(1),
-        Selector::Exact(count) => count,
-    };
-    if found.len() < wanted {
-        return Err(Unusable(format!(
-            "the signing config wants {wanted} of its {what} and {} are valid now and speak a version that this program speaks",
-            found.len()
-        )));
-    }
-    found.truncate(wanted);
-    Ok(found)
 }

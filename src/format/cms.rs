@@ -115,19 +115,38 @@ pub struct SignedData {
 impl SignedData {
     /// From DER and nothing but DER: what is read must encode to the same bytes, sets sorted included.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let read = Self::parse_unsorted(bytes)?;
+        let malformed = |error: der::Error| Malformed::new("CMS", error);
+        let content = Any::encode_from(&read.parsed).map_err(malformed)?;
+        let again = ContentInfo { content_type: ID_SIGNED_DATA, content }.to_der().map_err(malformed)?;
+        if again != bytes {
+            return Err(Malformed::new("CMS", "not DER: encoding what was read gives other bytes"));
+        }
+        Ok(read)
+    }
+
+    /// From DER whose sets may be in any order: timestamp authorities put certificates in the order of their issue,
+    /// and RFC 5652 demands DER of the signed attributes alone, which are cut out as they stand.
+    pub fn parse_unsorted(bytes: &[u8]) -> Result<Self, Malformed> {
         let malformed = |error: der::Error| Malformed::new("CMS", error);
         let info = ContentInfo::from_der(bytes).map_err(malformed)?;
         if info.content_type != ID_SIGNED_DATA {
             return Err(Malformed::new("CMS", format!("content type {} is not id-signedData", info.content_type)));
         }
         let parsed: rfc5652::SignedData = info.content.decode_as().map_err(malformed)?;
-        let again =
-            ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&parsed).map_err(malformed)? };
-        if again.to_der().map_err(malformed)? != bytes {
-            return Err(Malformed::new("CMS", "not DER: encoding what was read gives other bytes"));
-        }
         let signed_attributes = first_signed_attributes(bytes).map_err(malformed)?;
         Ok(Self { certificates: certificates(&parsed)?, parsed, signed_attributes })
+    }
+
+    /// From BER, without the bytes that were signed: enough to see whom the signer names, and for nothing else.
+    pub fn parse_leniently(bytes: &[u8]) -> Option<Self> {
+        let info = ContentInfo::from_ber(bytes).ok().filter(|info| info.content_type == ID_SIGNED_DATA)?;
+        let parsed = rfc5652::SignedData::from_ber(&info.content.to_der().ok()?).ok()?;
+        let readable = parsed.certificates.iter().flat_map(|set| set.0.iter()).filter_map(|choice| match choice {
+            CertificateChoices::Certificate(certificate) => Certificate::of(certificate.clone()).ok(),
+            CertificateChoices::Other(_) => None,
+        });
+        Some(Self { certificates: readable.collect(), parsed, signed_attributes: None })
     }
 
     /// CMSVersion (RFC 5652 section 5.1).
@@ -167,12 +186,13 @@ impl SignedData {
 
     /// The first SignerInfo.
     pub fn signer(&self) -> Option<Signer<'_>> {
-        self.parsed
-            .signer_infos
-            .0
-            .as_slice()
-            .first()
-            .map(|info| Signer { info, signed_attributes: self.signed_attributes.as_deref() })
+        self.signer_infos().next()
+    }
+
+    /// All of them; the signed attributes as they are stored are the first one's alone.
+    fn signer_infos(&self) -> impl Iterator<Item = Signer<'_>> {
+        let first = std::iter::once(self.signed_attributes.as_deref()).chain(std::iter::repeat(None));
+        self.parsed.signer_infos.0.iter().zip(first).map(|(info, signed_attributes)| Signer { info, signed_attributes })
     }
 }
 
@@ -288,22 +308,13 @@ pub enum Family {
 
 /// See [`Family`].
 pub fn family(bytes: &[u8]) -> Family {
-    let Some(parsed) = ContentInfo::from_ber(bytes)
-        .ok()
-        .filter(|info| info.content_type == ID_SIGNED_DATA)
-        .and_then(|info| rfc5652::SignedData::from_ber(&info.content.to_der().ok()?).ok())
-    else {
-        return Family::Unreadable;
-    };
-    let Ok(certificates) = certificates(&parsed) else { return Family::Unreadable };
-    let signers: Vec<_> = parsed.signer_infos.0.iter().map(|info| Signer { info, signed_attributes: None }).collect();
-    let named: Vec<_> =
-        certificates.iter().filter(|certificate| signers.iter().any(|signer| signer.is(certificate))).collect();
+    let Some(signed) = SignedData::parse_leniently(bytes) else { return Family::Unreadable };
+    let names = |certificate: &&Certificate| signed.signer_infos().any(|signer| signer.is(certificate));
+    let named: Vec<_> = signed.certificates.iter().filter(names).collect();
     // Where the signer names nobody inside, what is inside decides.
-    let keyless = if named.is_empty() {
-        certificates.iter().any(Certificate::is_fulcio)
-    } else {
-        named.iter().any(|certificate| certificate.is_fulcio())
+    let keyless = match named.is_empty() {
+        true => signed.certificates.iter().any(Certificate::is_fulcio),
+        false => named.iter().any(|certificate| certificate.is_fulcio()),
     };
     if keyless { Family::Keyless } else { Family::Foreign }
 }

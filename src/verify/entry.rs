@@ -9,7 +9,7 @@ use crate::format::checkpoint::{Checkpoint, NoteSignature};
 use crate::format::cms::{self, LOG_ENTRY};
 use crate::format::entry::{self, Entry, InclusionProof};
 use crate::format::hex;
-use crate::format::time::{Time, Window};
+use crate::format::time::Time;
 use crate::key::{Hash, KeyKind, Memo, PublicKey};
 use crate::report::{EntryFact, Reason};
 use crate::trust::{Log, TrustRoot};
@@ -18,14 +18,14 @@ use crate::trust::{Log, TrustRoot};
 const ENTRY_ARC: &str = "1.3.6.1.4.1.57264.3.";
 
 /// A log of the trust root includes this signature.
-pub(super) struct VerifiedEntry {
+pub(super) struct VerifiedEntry<'r> {
     fact: EntryFact,
     promised: Option<Time>,
-    window: Window,
+    log: &'r Log,
     note: Option<String>,
 }
 
-impl VerifiedEntry {
+impl VerifiedEntry<'_> {
     pub(super) fn fact(&self) -> EntryFact {
         self.fact.clone()
     }
@@ -35,9 +35,9 @@ impl VerifiedEntry {
         self.promised
     }
 
-    /// When the log's key counts.
-    pub(super) fn window(&self) -> Window {
-        self.window
+    /// The log's key, with its windows.
+    pub(super) fn log(&self) -> &Log {
+        self.log
     }
 
     pub(super) fn note(&self) -> Option<String> {
@@ -58,11 +58,11 @@ enum Form {
     V2,
 }
 
-pub(super) fn verify_entry(
+pub(super) fn verify_entry<'r>(
     signature: &VerifiedSignature,
-    root: &TrustRoot,
+    root: &'r TrustRoot,
     memo: &Memo,
-) -> Result<VerifiedEntry, Reason> {
+) -> Result<VerifiedEntry<'r>, Reason> {
     let entry = embedded(signature)?;
     let log = root.logs.iter().find(|log| log.id == entry.log_id).ok_or_else(|| unknown_log(&entry, root))?;
     let (key, hash) = log
@@ -92,7 +92,7 @@ pub(super) fn verify_entry(
     let kind = format!("hashedrekord/{}", if form == Form::V1 { "0.0.1" } else { "0.0.2" });
     let note = (kind != format!("{}/{}", entry.kind, entry.version))
         .then(|| format!("the entry is labelled {} {} and is {kind}", entry.kind, entry.version));
-    Ok(VerifiedEntry { fact: EntryFact { log: log.base_url.clone(), index, kind }, promised, window: log.window, note })
+    Ok(VerifiedEntry { fact: EntryFact { log: log.base_url.clone(), index, kind }, promised, log, note })
 }
 
 /// The entry inside, with its body rebuilt: for bundles.

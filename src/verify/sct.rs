@@ -57,10 +57,7 @@ fn check_sct(sct: &Sct, log: &Log, leaf: &IssuedLeaf<'_>, memo: &Memo) -> Result
     let tbs = leaf.leaf().precertificate_tbs().map_err(Reason::SctMalformed)?;
     let signed = sct::signed_struct(sct, &sha256(&issuer), &tbs).map_err(Reason::SctMalformed)?;
     memo.check_signature(key, *hash, &signed, &sct.signature).map_err(|_| Reason::SctInvalid)?;
-    match log.window.contains(sct.time) {
-        true => Ok(()),
-        false => Err(Reason::SctOutsideWindow { time: sct.time, window: log.window }),
-    }
+    log.check_covers(sct.time).map_err(|window| Reason::SctOutsideWindow { time: sct.time, window })
 }
 
 fn fits(algorithm: SctAlgorithm, key: &PublicKey) -> bool {

@@ -74,14 +74,14 @@ impl VerifiedTimes {
 }
 
 /// Whether there is anything that could give a time.
-pub(super) fn has_source(signature: Option<&VerifiedSignature>, entry: Option<&VerifiedEntry>) -> bool {
+pub(super) fn has_source(signature: Option<&VerifiedSignature>, entry: Option<&VerifiedEntry<'_>>) -> bool {
     entry.is_some_and(|entry| entry.promised().is_some())
         || signature.is_some_and(|signature| cms::values(signature.unsigned(), TIMESTAMP_TOKEN).0 > 0)
 }
 
 pub(super) fn verify_times(
     signature: &VerifiedSignature,
-    entry: Option<&VerifiedEntry>,
+    entry: Option<&VerifiedEntry<'_>>,
     root: &TrustRoot,
     memo: &Memo,
     now: Time,
@@ -93,12 +93,13 @@ pub(super) fn verify_times(
     });
     let mut verified = VerifiedTimes { times: promised.into_iter().collect(), ignored: 0 };
     for token in token_values(signature)? {
-        let token = token
-            .to_der()
-            .map_err(|error| Malformed::new("timestamp token", error))
-            .and_then(|der| SignedData::parse(&der))
-            .map_err(Reason::TimestampMalformed)?;
-        match verify_token(&token, signature.signature(), root, memo)? {
+        let der =
+            token.to_der().map_err(|error| Reason::TimestampMalformed(Malformed::new("timestamp token", error)))?;
+        let time = match is_of_somebody_known(&der, root)? {
+            true => verify_token(&der, signature.signature(), root, memo)?,
+            false => None,
+        };
+        match time {
             Some(time) => verified.times.push(time),
             None => verified.ignored += 1,
         }
@@ -142,21 +143,31 @@ fn token_values(signature: &VerifiedSignature) -> Result<Vec<&Any>, Reason> {
     }
 }
 
-/// None for a token of an authority that the trust root does not list: it neither helps nor harms.
-fn verify_token(
-    token: &SignedData,
-    stamped: &[u8],
-    root: &TrustRoot,
-    memo: &Memo,
-) -> Result<Option<VerifiedTime>, Reason> {
+/// Whether the signer names an authority of the trust root, or a certificate that one may have issued. Asked first and
+/// leniently: a token of anybody else neither helps nor harms, however it is written. One that nobody can read is false.
+fn is_of_somebody_known(der: &[u8], root: &TrustRoot) -> Result<bool, Reason> {
+    let malformed = || Reason::TimestampMalformed(Malformed::new("timestamp token", "no CMS with a signer"));
+    let token = SignedData::parse_leniently(der).ok_or_else(malformed)?;
+    let signer = token.signer().ok_or_else(malformed)?;
+    let embedded: Vec<_> = token.certificates().iter().filter(|certificate| signer.is(certificate)).collect();
+    let knows = |chain: &Vec<Certificate>| {
+        let issued_below = |first: &Certificate| embedded.iter().any(|own| own.issuer_name() == first.subject_name());
+        chain.first().is_some_and(|first| signer.is(first) || issued_below(first))
+    };
+    Ok(root.timestamp_authorities.iter().filter_map(|authority| authority.chain.as_ref().ok()).any(knows))
+}
+
+/// None for a token whose signer only looks like an authority's.
+fn verify_token(der: &[u8], stamped: &[u8], root: &TrustRoot, memo: &Memo) -> Result<Option<VerifiedTime>, Reason> {
     let invalid = |why: &str| Reason::TimestampInvalid(why.to_owned());
-    let info = TstInfo::of(token).map_err(Reason::TimestampMalformed)?;
+    let token = SignedData::parse_unsorted(der).map_err(Reason::TimestampMalformed)?;
+    let info = TstInfo::of(&token).map_err(Reason::TimestampMalformed)?;
     if token.signers() != 1 {
         return Err(invalid("it has not exactly one signer"));
     }
     let signer = token.signer().ok_or_else(|| invalid("no signer"))?;
-    let Some((authority, certificate)) = authority(token, &signer, root, info.time, memo)? else { return Ok(None) };
-    check_token_signature(token, &signer, &certificate, memo)?;
+    let Some((authority, certificate)) = authority(&token, &signer, root, info.time, memo)? else { return Ok(None) };
+    check_token_signature(&token, &signer, &certificate, memo)?;
     let imprint = hash(info.imprint_algorithm).ok_or_else(|| invalid("its imprint algorithm is not supported"))?;
     if imprint.digest(stamped) != info.imprint {
         return Err(invalid("it is for another signature"));

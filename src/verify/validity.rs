@@ -27,7 +27,7 @@ impl VerifiedChain {
 pub(super) fn verify_validity(
     leaf: &IssuedLeaf<'_>,
     times: &VerifiedTimes,
-    entry: Option<&VerifiedEntry>,
+    entry: Option<&VerifiedEntry<'_>>,
     memo: &Memo,
 ) -> Result<VerifiedChain, Reason> {
     let mut count = 0;
@@ -73,9 +73,7 @@ fn check_authority(verified: &VerifiedTime) -> Result<(), Reason> {
     }
 }
 
-fn check_log(entry: Option<&VerifiedEntry>, time: Time) -> Result<(), Reason> {
-    match entry.map(VerifiedEntry::window) {
-        Some(window) if !window.contains(time) => Err(Reason::LogOutsideWindow { time, window }),
-        _ => Ok(()),
-    }
+fn check_log(entry: Option<&VerifiedEntry<'_>>, time: Time) -> Result<(), Reason> {
+    let Some(entry) = entry else { return Ok(()) };
+    entry.log().check_covers(time).map_err(|window| Reason::LogOutsideWindow { time, window })
 }
