@@ -8,6 +8,7 @@ mod corpus;
 mod door;
 mod floors;
 mod format_gitsign;
+mod git;
 mod man;
 mod oracle;
 mod payload;

@@ -70,6 +70,11 @@ impl Endpoint {
         Ok(Self { server, url, loopback })
     }
 
+    /// Whether it is this very machine.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
     /// A path below it.
     pub fn below(&self, path: &str) -> Self {
         let mut below = self.clone();
