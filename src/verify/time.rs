@@ -167,6 +167,7 @@ fn verify_token(der: &[u8], stamped: &[u8], root: &TrustRoot, memo: &Memo) -> Re
     }
     let signer = token.signer().ok_or_else(|| invalid("no signer"))?;
     let Some((authority, certificate)) = authority(&token, &signer, root, info.time, memo)? else { return Ok(None) };
+    check_shell(&token, &signer, &certificate)?;
     check_token_signature(&token, &signer, &certificate, memo)?;
     let imprint = hash(info.imprint_algorithm).ok_or_else(|| invalid("its imprint algorithm is not supported"))?;
     if imprint.digest(stamped) != info.imprint {
@@ -245,6 +246,24 @@ fn check_authority(certificate: &Certificate, above: &[Certificate], time: Time,
             Err(invalid("its certificate is not signed by the next one of its chain".into()))
         }
         Some(Err(PathFault::Other(error))) => Err(invalid(error.to_string())),
+    }
+}
+
+/// What no signature covers must still agree with what one does: versions and digest algorithms (RFC 5652 sections 5.1 and 5.3),
+/// and the signer's certificate, where certificates are inside.
+fn check_shell(token: &SignedData, signer: &Signer<'_>, certificate: &Certificate) -> Result<(), Reason> {
+    let invalid = |why: &str| Err(Reason::TimestampInvalid(why.to_owned()));
+    let signer_version = if signer.names_issuer_and_serial() { 1 } else { 3 };
+    if (token.version(), signer.version()) != (3, signer_version) {
+        return invalid("its versions are not what its content and signer ask for");
+    }
+    if token.digest_algorithms() != std::slice::from_ref(signer.digest_algorithm()) {
+        return invalid("its digest algorithms are not its signer's");
+    }
+    match token.certificates() {
+        [] => Ok(()),
+        inside if inside.contains(certificate) => Ok(()),
+        _ => invalid("the certificates inside are not its signer's"),
     }
 }
 
