@@ -43,6 +43,9 @@ pub enum Command {
     Verify(Verify),
     /// Print everything in one signature, step by step
     Show(Show),
+    /// Run a whole Sigstore on this machine, for trial, training and tests
+    #[cfg(feature = "sandbox")]
+    Sandbox(Sandbox),
 }
 
 /// Arguments of `verify`.
@@ -91,4 +94,49 @@ pub struct TrustArgs {
     /// Judge under this trusted root (JSON) instead of keyless.trustedRoot or the built-in one
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,
+}
+
+/// Arguments of `sandbox`.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Sandbox {
+    /// What else than running it.
+    #[command(subcommand)]
+    pub command: Option<SandboxCommand>,
+    /// Its directory, new or empty or an earlier sandbox's, which goes on
+    #[arg(long, value_name = "DIR", required = true)]
+    pub dir: Option<PathBuf>,
+    /// Which Rekor its signing config names
+    #[arg(long, value_name = "VERSION", value_parser = ["v1", "v2"], default_value = "v1")]
+    pub rekor: String,
+    /// Let a service (fulcio, oidc, rekor, tsa) fail: busy-once, dies, endless, error, garbage, hangs, redirects,
+    /// refuses, skewed:SECONDS, slow:SECONDS, or lie: foreign-sct, other-entry, other-identity, other-key,
+    /// wrong-nonce, wrong-proof, wrong-signature; repeatable
+    #[arg(long = "fail", value_name = "SERVICE=HOW")]
+    pub failing: Vec<crate::sandbox::Failing>,
+}
+
+/// What a sandbox's directory is good for beside running it.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Print an ID token of the sandbox, good for an hour
+    Token(SandboxToken),
+}
+
+/// Arguments of `sandbox token`.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+#[group(id = "whom", required = true, multiple = false, args = ["email", "uri"])]
+pub struct SandboxToken {
+    /// The sandbox's directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// For this e-mail address
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<String>,
+    /// For this URI
+    #[arg(long, value_name = "URI")]
+    pub uri: Option<String>,
 }

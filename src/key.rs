@@ -64,12 +64,15 @@ pub enum Hash {
 impl Hash {
     /// The digest of `bytes`.
     pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
-        let algorithm = match self {
+        lc_digest::digest(self.algorithm(), bytes).as_ref().to_vec()
+    }
+
+    fn algorithm(self) -> &'static lc_digest::Algorithm {
+        match self {
             Self::Sha256 => &lc_digest::SHA256,
             Self::Sha384 => &lc_digest::SHA384,
             Self::Sha512 => &lc_digest::SHA512,
-        };
-        lc_digest::digest(algorithm, bytes).as_ref().to_vec()
+        }
     }
 }
 
@@ -147,6 +150,14 @@ impl PublicKey {
     /// The bits of the key: of Ed25519 the 32 bytes that a C2SP key id is computed from.
     pub fn raw(&self) -> &[u8] {
         &self.raw
+    }
+
+    /// Whether `signature` verifies over a message of which only the `digest` is known: what a log can check.
+    /// Nothing of this is remembered.
+    pub fn check_digest(&self, hash: Hash, digest: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+        let algorithm = self.algorithm(hash).ok_or(Invalid)?;
+        let digest = lc_digest::Digest::import_less_safe(digest, hash.algorithm()).map_err(|_| Invalid)?;
+        lc::UnparsedPublicKey::new(algorithm, &self.raw).verify_digest(&digest, signature).map_err(|_| Invalid)
     }
 
     fn algorithm(&self, hash: Hash) -> Option<&'static dyn lc::VerificationAlgorithm> {

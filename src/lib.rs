@@ -46,6 +46,8 @@ pub mod key;
 pub mod outside;
 pub mod policy;
 pub mod report;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 #[cfg(feature = "cli")]
 pub mod sign;
 pub mod trust;

@@ -14,5 +14,7 @@ fn main() -> ExitCode {
     match Cli::read().command {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Show(args) => commands::show::run(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => commands::sandbox::run(&args),
     }
 }

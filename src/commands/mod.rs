@@ -1,6 +1,8 @@
 //! Doors: read inputs, call one road, print, exit.
 
 pub mod gpg;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod show;
 pub mod verify;
 

@@ -1,0 +1,44 @@
+//! `git keyless sandbox`: a whole Sigstore on this machine, until it is told to end.
+
+use std::process::ExitCode;
+
+use super::{Stop, stopped};
+use crate::cli::{self, SandboxCommand, SandboxToken};
+use crate::sandbox::{self, Identity, Options, Rekor, Sandbox};
+
+/// Runs it, or prints one of its tokens.
+pub fn run(args: &cli::Sandbox) -> ExitCode {
+    let done = match &args.command {
+        Some(SandboxCommand::Token(args)) => token(args),
+        None => serve(args),
+    };
+    done.map_or_else(|stop| stopped(&stop), |()| ExitCode::SUCCESS)
+}
+
+fn serve(args: &cli::Sandbox) -> Result<(), Stop> {
+    let directory = args.dir.clone().ok_or_else(|| Stop::new("where? --dir DIR"))?;
+    let program = std::env::current_exe().map_err(|error| Stop::new(format!("this program: {error}")))?;
+    let rekor = if args.rekor == "v2" { Rekor::V2 } else { Rekor::V1 };
+    let options = Options { directory, rekor, failing: args.failing.clone(), program };
+    Sandbox::run(&options, announce).map_err(Stop::new)
+}
+
+fn announce(sandbox: &Sandbox) {
+    let (directory, urls) = (sandbox.directory().display(), sandbox.urls());
+    eprintln!("git-keyless: a sandbox is running, for trial, training and tests only: it believes everybody");
+    eprintln!("  identity provider    {}", urls.oidc);
+    eprintln!("  Fulcio               {}", urls.fulcio);
+    eprintln!("  Rekor v1, v2         {}  {}", urls.rekor_v1, urls.rekor_v2);
+    eprintln!("  timestamp authority  {}", urls.timestamp);
+    eprintln!("Use it in a repository:  git config include.path '{directory}/gitconfig'");
+}
+
+fn token(args: &SandboxToken) -> Result<(), Stop> {
+    let identity = match (&args.email, &args.uri) {
+        (Some(email), None) => Identity::Email(email.clone()),
+        (None, Some(uri)) => Identity::Uri(uri.clone()),
+        _ => return Err(Stop::new("for whom? --email EMAIL or --uri URI")),
+    };
+    println!("{}", sandbox::mint(&args.dir, &identity).map_err(Stop::new)?);
+    Ok(())
+}
