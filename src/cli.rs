@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "sandbox")]
+use clap::ArgGroup;
 use clap::{Args, Parser, Subcommand};
 
 /// Sign git commits with the identity you already have, and verify them anywhere, offline.
@@ -43,6 +45,9 @@ pub enum Command {
     Verify(Verify),
     /// Print everything in one signature, step by step
     Show(Show),
+    /// See the main job in a minute: sign, verify, tamper and refuse, on a sandbox, touching nothing of yours
+    #[cfg(feature = "sandbox")]
+    Demo(Demo),
     /// Run a whole Sigstore on this machine, for trial, training and tests
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
@@ -96,6 +101,15 @@ pub struct TrustArgs {
     pub trusted_root: Option<PathBuf>,
 }
 
+/// Arguments of `demo`.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave repository and sandbox in this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
 /// Arguments of `sandbox`.
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
@@ -128,7 +142,7 @@ pub enum SandboxCommand {
 /// Arguments of `sandbox token`.
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
-#[group(id = "whom", required = true, multiple = false, args = ["email", "uri"])]
+#[command(group(ArgGroup::new("whom").required(true).args(["email", "uri"])))]
 pub struct SandboxToken {
     /// The sandbox's directory
     #[arg(long, value_name = "DIR")]

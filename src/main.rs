@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Show(args) => commands::show::run(&args),
         #[cfg(feature = "sandbox")]
+        Command::Demo(args) => commands::demo::run(&args),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => commands::sandbox::run(&args),
     }
 }

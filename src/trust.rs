@@ -21,6 +21,9 @@ pub use signing_config::{Service, Services, SigningConfig, Unusable};
 /// `sigstore-trust-root` 0.15.1 crate; SHA-256 6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66.
 pub const PUBLIC_GOOD: &[u8] = include_bytes!("trust/public_good.json");
 
+/// Of every certificate of a sandbox's authorities: by it a sandbox's trust root is called one.
+pub const SANDBOX_ORGANIZATION: &str = "git-keyless sandbox";
+
 /// Most bytes of a trust root, signing config or client trust config; the public one has 7 kB.
 pub const MAX_TRUST_BYTES: usize = 4 << 20;
 
@@ -112,10 +115,11 @@ impl TrustRoot {
             return Err(Malformed::new("trusted root", format!("media type `{}` is not supported", raw.media_type)));
         }
         let digest = key::sha256(&json);
+        let authorities = raw.certificate_authorities.into_iter().map(authority).collect::<Result<Vec<_>, _>>()?;
         let root = Self {
-            instance: if digest == key::sha256(PUBLIC_GOOD) { "public" } else { instance }.to_owned(),
+            instance: instance_name(digest, &authorities).unwrap_or(instance).to_owned(),
             digest,
-            authorities: raw.certificate_authorities.into_iter().map(authority).collect::<Result<_, _>>()?,
+            authorities,
             ct_logs: logs(raw.ctlogs)?,
             logs: logs(raw.tlogs)?,
             timestamp_authorities: raw.timestamp_authorities.into_iter().map(authority).collect::<Result<_, _>>()?,
@@ -124,6 +128,18 @@ impl TrustRoot {
             return Err(Malformed::new("trusted root", "it lists no certificate authority"));
         }
         Ok(root)
+    }
+}
+
+/// The name of an instance that is known by what it holds: for display, and never a reason to trust anything.
+fn instance_name(digest: [u8; 32], authorities: &[Authority]) -> Option<&'static str> {
+    let organization = format!("O={SANDBOX_ORGANIZATION}");
+    let is_sandbox =
+        |certificate: &Certificate| certificate.subject_name().to_string().split(',').any(|part| part == organization);
+    let chains = || authorities.iter().filter_map(|authority| authority.chain.as_ref().ok());
+    match chains().flatten().any(is_sandbox) {
+        true => Some("sandbox"),
+        false => (digest == key::sha256(PUBLIC_GOOD)).then_some("public"),
     }
 }
 

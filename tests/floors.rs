@@ -53,7 +53,7 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("openidconnect", &["outside/oidc"]),
     ("rcgen", &["sandbox"]),
     ("reqwest", &["outside/http"]),
-    ("rustls_pki_types", &["trust.rs", "verify"]),
+    ("rustls_pki_types", &["sandbox", "trust.rs", "verify"]),
     ("sigstore", &["outside/rekor"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),

@@ -1,5 +1,7 @@
 //! Doors: read inputs, call one road, print, exit.
 
+#[cfg(feature = "sandbox")]
+pub mod demo;
 pub mod gpg;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -153,6 +153,9 @@ fn text(rev: &str, report: &Report) -> String {
         }
         None => lines.extend(good_lines(report)),
     }
+    if facts.instance == "sandbox" {
+        lines.push("  under a sandbox: for trial, training and tests only".to_owned());
+    }
     lines.extend(facts.notes.iter().map(|note| format!("  note: {}", printable(note))));
     lines.join("\n")
 }

@@ -27,11 +27,7 @@ impl ClientFiles {
             "trustedRoot": root,
             "signingConfig": config,
         });
-        Ok(Self {
-            trusted_root: pretty(&root)?,
-            signing_config: pretty(&config)?,
-            client_trust_config: pretty(&both)?,
-        })
+        Ok(Self { trusted_root: pretty(&root)?, signing_config: pretty(&config)?, client_trust_config: pretty(&both)? })
     }
 
     /// All of them, [`READY`] last.

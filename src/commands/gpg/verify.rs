@@ -103,7 +103,7 @@ fn good(report: &Report) -> Option<(Answer, bool)> {
 /// A line or two for people: git shows them, and copies them into merge messages, so they are short and stable.
 fn explain(report: &Report, answer: &Answer) {
     let facts = report.facts();
-    let sandbox = if facts.instance == "sandbox" { " (sandbox: for trial and tests only)" } else { "" };
+    let sandbox = if facts.instance == "sandbox" { ", in a sandbox" } else { "" };
     match (answer, &facts.identity, report.reason()) {
         (Answer::Good { time, trusted, .. }, Some(identity), _) => {
             complain(&format!(
