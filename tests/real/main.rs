@@ -3,6 +3,8 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod faults;
+#[cfg(feature = "sandbox")]
+mod foreign;
 mod good;
 mod harness;
 mod http;
