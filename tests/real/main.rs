@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+#[cfg(feature = "sandbox")]
+mod compare;
 mod faults;
 #[cfg(feature = "sandbox")]
 mod foreign;
