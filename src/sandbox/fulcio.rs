@@ -73,7 +73,7 @@ async fn signing_certificate(State(world): State<Arc<World>>, request: Request) 
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(str::to_owned);
     let body = body(request, MAX_REQUEST_BYTES).await.ok_or_else(|| Grpc::invalid("http: request body too large"))?;
-    let request: CreateSigningCertificateRequest = serde_json::from_slice(&body).map_err(Grpc::unreadable)?;
+    let request: CreateSigningCertificateRequest = Grpc::read(&body)?;
     let token = bearer.unwrap_or(request.credentials.oidc_identity_token.clone());
     // A bytes field that is no base64 fails before anything is looked at.
     let csr = bytes("certificateSigningRequest", request.certificate_signing_request.as_deref())?;
@@ -91,6 +91,7 @@ async fn signing_certificate(State(world): State<Arc<World>>, request: Request) 
         let leaf = world.authority.issue(&principal, key, now, fault)?;
         let mut certificates = vec![der::pem("CERTIFICATE", &leaf)?];
         certificates.extend(world.authority.chain.pems()?);
+        let certificates: Vec<_> = certificates.iter().map(|pem| pem.trim_end()).collect();
         Ok::<_, Failure>(json!({ "signedCertificateEmbeddedSct": { "chain": { "certificates": certificates } } }))
     })();
     reply.map(|reply| json_reply(StatusCode::OK, &reply)).map_err(Grpc::internal)

@@ -13,22 +13,23 @@ pub(super) async fn body(request: Request, limit: usize) -> Option<Vec<u8>> {
     to_bytes(request.into_body(), limit).await.ok().map(|bytes| bytes.to_vec())
 }
 
-/// The content type without its parameters.
+/// The content type without its parameters; Go's servers take none for octets.
 pub(super) fn content_type(request: &Request) -> String {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or("application/octet-stream").split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 pub(super) fn json_reply(status: StatusCode, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-/// What Go says of JSON that does not begin as JSON; anything else is said in our own words.
+/// What Go says of JSON that does not begin or not end as JSON; anything else is said in our own words.
 pub(super) fn json_error(error: &serde_json::Error, body: Option<u8>) -> String {
     match body {
         Some(byte) if !b"{[\"-tfn0123456789 \t\r\n".contains(&byte) => {
             format!("invalid character '{}' looking for beginning of value", byte.escape_ascii())
         }
+        _ if error.is_eof() => "unexpected EOF".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -47,8 +48,19 @@ impl Grpc {
         Self::new(StatusCode::BAD_REQUEST, 3, message)
     }
 
+    /// What a request says; an empty one says nothing.
+    pub(super) fn read<'a, T: serde::Deserialize<'a> + Default>(body: &'a [u8]) -> Result<T, Self> {
+        if body.is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_slice(body).map_err(|error| match error.is_data() {
+            true => Self::unreadable(&error),
+            false => Self::invalid(json_error(&error, body.first().copied())),
+        })
+    }
+
     /// InvalidArgument, about the JSON itself; `proto:` as Go's library for it says.
-    pub(super) fn unreadable(error: serde_json::Error) -> Self {
+    fn unreadable(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let unknown = text.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
         let place = format!("proto: (line {}:{})", error.line(), error.column());

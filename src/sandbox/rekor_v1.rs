@@ -126,6 +126,9 @@ async fn create_entry(State(world): State<Arc<World>>, request: Request) -> Resu
     }
     let too_large = || Swagger::new(StatusCode::PAYLOAD_TOO_LARGE, "http: request body too large");
     let request = body(request, MAX_REQUEST_BYTES).await.ok_or_else(too_large)?;
+    if request.is_empty() {
+        return Err(Swagger::validation(602, "proposedEntry in body is required"));
+    }
     let mut canonical = canonical(&request)?;
     let fault = world.switches.of(Service::TransparencyLog);
     if fault == Fault::OtherEntry {
@@ -167,6 +170,9 @@ fn canonical(request: &[u8]) -> Result<Value, Swagger> {
             return Err(broken(&format!("{version}: unable to locate entry for version {other}")));
         }
         None => return Err(Swagger::validation(602, "apiVersion in body is required")),
+    }
+    if proposed.get("spec").is_none_or(Value::is_null) {
+        return Err(Swagger::validation(602, "spec in body is required"));
     }
     let (algorithm, hash) = match text("/spec/data/hash/algorithm") {
         Some(name @ "sha256") => (name, Hash::Sha256),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, Service};
-use super::http::{Grpc, body, json_error, json_reply};
+use super::http::{Grpc, body, json_reply};
 use super::log::{Log, Place, certified_key, checkpoint};
 use super::state::Directory;
 use super::{Failure, World};
@@ -140,10 +140,7 @@ struct RawBytes {
 
 async fn create_entry(State(world): State<Arc<World>>, request: Request) -> Result<Response, Grpc> {
     let body = body(request, MAX_REQUEST_BYTES).await.ok_or_else(|| Grpc::invalid("http: request body too large"))?;
-    let request: CreateEntryRequest = serde_json::from_slice(&body).map_err(|error| match error.is_data() {
-        true => Grpc::unreadable(error),
-        false => Grpc::invalid(json_error(&error, body.first().copied())),
-    })?;
+    let request: CreateEntryRequest = Grpc::read(&body)?;
     let request = request.hashed_rekord.ok_or_else(|| Grpc::invalid("invalid type, must be hashedrekord"))?;
     let mut canonical = canonical(&request)?;
     let fault = world.switches.of(Service::TransparencyLog);

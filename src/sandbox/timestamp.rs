@@ -102,7 +102,7 @@ impl TimestampAuthority {
             element(SEQUENCE, &[&oid(ID_CT_TST_INFO), &element(context(0), &[&element(OCTET_STRING, &[&info])])]);
         let certificates = match query.certificate {
             true => element(context(0), &[&self.chain.lower]),
-            false => Vec::new(),
+            false => element(context(0), &[]),
         };
         let signed_data = element(
             SEQUENCE,

@@ -1,19 +1,21 @@
 //! The same requests to the sandbox and to the real servers: are the answers of one kind?
+//!
+//! `GIT_KEYLESS_COMPARE=1 cargo test --test real compare -- --nocapture` prints them all.
 
+mod known;
 mod requests;
 mod shape;
 mod side;
 
 use std::collections::BTreeSet;
 
+use git_keyless::format::hex;
 use git_keyless::sandbox::{Options, Rekor, Sandbox};
 
+use self::known::KNOWN;
 use self::side::Side;
 use crate::stack::Stack;
 use crate::support::PROGRAM;
-
-/// Differences that are known: request, difference (the sandbox | the servers), why it stays.
-const KNOWN: &[(&str, &str, &str)] = &[];
 
 #[test]
 fn the_sandbox_answers_as_the_servers_do() {
@@ -30,7 +32,7 @@ fn the_sandbox_answers_as_the_servers_do() {
     let mut found = BTreeSet::new();
     for ((name, ours), (_, theirs)) in ours.iter().zip(&theirs) {
         if std::env::var_os("GIT_KEYLESS_COMPARE").is_some() {
-            let body = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+            let body = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap_or_else(|_| hex(body));
             println!("{name}\n  {} {}\n  {} {}", ours.status, body(&ours.body), theirs.status, body(&theirs.body));
         }
         found.extend(shape::differences(ours, theirs).into_iter().map(|difference| (*name, difference)));

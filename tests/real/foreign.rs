@@ -1,4 +1,4 @@
-//! Other clients of Sigstore judge what we sign, offline, by the same bundle and trust root: sigstore-python, sigstore-js.
+//! Other clients of Sigstore judge what we sign, offline, by bundle and trust root: sigstore-python and sigstore-js.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -73,6 +73,12 @@ fn fulcio(side: &Side<'_>, key: &KeyPair) -> Answers {
         ("fulcio: broken JSON", raw(JSON, "{")),
         ("fulcio: no JSON", raw(JSON, "garbage")),
         ("fulcio: empty body", raw(JSON, "")),
+        ("fulcio: null", raw(JSON, "null")),
+        ("fulcio: list", raw(JSON, "[]")),
+        ("fulcio: more behind it", raw(JSON, "{}x")),
+        ("fulcio: unknown field", post(json!({ "surprise": 1 }))),
+        ("fulcio: number for token", post(json!({ "credentials": { "oidcIdentityToken": 1 } }))),
+        ("fulcio: null for credentials", post(json!({ "credentials": null }))),
         ("fulcio: text", raw("text/plain", "{}")),
         ("fulcio: wrong method", get("/api/v2/signingCert")),
         ("fulcio: unknown path", get("/api/v9/nothing")),
@@ -121,6 +127,17 @@ fn rekor_v1(side: &Side<'_>, leaf: &str, digest: &[u8], signature: &[u8], other:
         ("rekor v1: digest is short", changed("/spec/data/hash/value", "00".into())),
         ("rekor v1: unknown hash", changed("/spec/data/hash/algorithm", "md5".into())),
         ("rekor v1: certificate is none", changed("/spec/signature/publicKey/content", base64(b"garbage").into())),
+        ("rekor v1: digest in capitals", changed("/spec/data/hash/value", hex(digest).to_uppercase().into())),
+        ("rekor v1: hash of another length", changed("/spec/data/hash/algorithm", "sha512".into())),
+        ("rekor v1: null for spec", changed("/spec", Value::Null)),
+        ("rekor v1: text for spec", changed("/spec", "text".into())),
+        ("rekor v1: null for data", changed("/spec/data", Value::Null)),
+        ("rekor v1: empty data", changed("/spec/data", json!({}))),
+        ("rekor v1: empty signature", changed("/spec/signature", json!({}))),
+        ("rekor v1: empty key", changed("/spec/signature/publicKey", json!({}))),
+        ("rekor v1: list for all", post(json!([]))),
+        ("rekor v1: more behind it", raw(JSON, &format!("{}x", entry(digest, signature)))),
+        ("rekor v1: number for kind", changed("/kind", 1.into())),
         ("rekor v1: unknown kind", changed("/kind", "other".into())),
         ("rekor v1: unknown version", changed("/apiVersion", "9.9.9".into())),
         ("rekor v1: no kind", post(json!({ "apiVersion": "0.0.1", "spec": {} }))),
@@ -130,6 +147,7 @@ fn rekor_v1(side: &Side<'_>, leaf: &str, digest: &[u8], signature: &[u8], other:
         ("rekor v1: no JSON", raw(JSON, "garbage")),
         ("rekor v1: empty body", raw(JSON, "")),
         ("rekor v1: text", raw("text/plain", "{}")),
+        ("rekor v1: no content type", raw("", "{}")),
         ("rekor v1: by uuid", get(&format!("/entries/{uuid}"))),
         ("rekor v1: by leaf hash", get(&format!("/entries/{}", &uuid[16..]))),
         ("rekor v1: unknown uuid", get(&format!("/entries/{}{}", &uuid[..16], "0".repeat(64)))),
@@ -180,6 +198,14 @@ fn rekor_v2(side: &Side<'_>, leaf: &str, digest: &[u8], signature: &[u8], other:
         ("rekor v2: refused key details", changed(verifier, "keyDetails", "PKIX_RSA_PSS_2048_SHA256".into())),
         ("rekor v2: other key details", changed(verifier, "keyDetails", "PKIX_ECDSA_P384_SHA_384".into())),
         ("rekor v2: certificate is none", changed(verifier, "x509Certificate", json!({ "rawBytes": base64(b"x") }))),
+        ("rekor v2: null for signature", changed(top, "signature", Value::Null)),
+        ("rekor v2: null for digest", changed(top, "digest", Value::Null)),
+        ("rekor v2: short digest", changed(top, "digest", base64(&digest[1..]).into())),
+        ("rekor v2: no key details", changed(verifier, "keyDetails", Value::Null)),
+        ("rekor v2: number for key details", changed(verifier, "keyDetails", 5.into())),
+        ("rekor v2: list for all", post(json!([]))),
+        ("rekor v2: more behind it", raw(JSON, &format!("{}x", entry(other)))),
+        ("rekor v2: text", raw("text/plain", &entry(other).to_string())),
         ("rekor v2: empty object", post(json!({}))),
         ("rekor v2: broken JSON", raw(JSON, "{")),
         ("rekor v2: no JSON", raw(JSON, "garbage")),
@@ -202,6 +228,12 @@ fn query(algorithm: &[u8], digest: &[u8], certificate: bool) -> Vec<u8> {
     let imprint = element(0x30, &[&algorithm, &element(4, &[digest])]);
     let wanted: &[u8] = if certificate { &[1, 1, 0xff] } else { &[] };
     element(0x30, &[&[2, 1, 1], &imprint, &element(2, &[&[1, 2, 3, 4]]), wanted])
+}
+
+fn with_version(query: &[u8], version: u8) -> Vec<u8> {
+    let mut query = query.to_vec();
+    query[4] = version;
+    query
 }
 
 fn timestamps(side: &Side<'_>) -> Answers {
@@ -228,6 +260,11 @@ fn timestamps(side: &Side<'_>) -> Answers {
         ("tsa: unknown hash", post(QUERY, &query(&[0x2a, 3, 4], &digest, true))),
         ("tsa: SHA-1", post(QUERY, &query(SHA1, &digest[..20], true))),
         ("tsa: short digest", post(QUERY, &query(SHA256, &digest[..20], true))),
+        ("tsa: more behind it", post(QUERY, &[good.as_slice(), &[0]].concat())),
+        ("tsa: other version", post(QUERY, &with_version(&good, 2))),
+        ("tsa: unknown field in JSON", json(json!({ "surprise": 1 }))),
+        ("tsa: digest is no base64 in JSON", json(json!({ "artifactHash": "!", "hashAlgorithm": "sha256" }))),
+        ("tsa: short digest in JSON", json(json!({ "artifactHash": "AAAA", "hashAlgorithm": "sha256" }))),
         ("tsa: unknown hash in JSON", in_json("md5")),
         ("tsa: broken JSON", post(JSON, b"{")),
         ("tsa: empty object", json(json!({}))),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::http::Message;
 
 /// Headers that clients read.
-const HEADERS: [&str; 6] = ["content-type", "location", "x-log-index", "etag", "allow", "retry-after"];
+const HEADERS: [&str; 5] = ["content-type", "location", "x-log-index", "etag", "retry-after"];
 
 /// Fields whose value is the same everywhere.
 const FIXED: [&str; 18] = [
@@ -38,11 +38,14 @@ pub(super) fn differences(ours: &Message, theirs: &Message) -> Vec<String> {
         let value = |message: &Message| message.header(name).map_or("none".to_owned(), plain);
         found.compare(name, value(ours), value(theirs));
     }
+    if ours.status != theirs.status {
+        return found.0;
+    }
     let json = |message: &Message| serde_json::from_slice::<Value>(&message.body).ok();
     match (json(ours), json(theirs)) {
         (Some(ours), Some(theirs)) => found.values("", "", &ours, &theirs),
         (None, None) if theirs.body.starts_with(&[0x30]) => found.der("body", &ours.body, &theirs.body),
-        (None, None) => found.compare("body", text(&ours.body), text(&theirs.body)),
+        (None, None) => found.texts("body", &text(&ours.body), &text(&theirs.body)),
         (ours, theirs) => found.compare("body", is_json(ours), is_json(theirs)),
     }
     found.0
@@ -51,6 +54,11 @@ pub(super) fn differences(ours: &Message, theirs: &Message) -> Vec<String> {
 fn is_json(value: Option<Value>) -> &'static str {
     if value.is_some() { "JSON" } else { "no JSON" }
 }
+
+/// How PEM begins.
+const PEM: &str = "-----BEGIN ";
+/// How a signature under a checkpoint begins.
+const SIGNER: &str = "\n\u{2014} ";
 
 #[derive(Default)]
 struct Found(Vec<String>);
@@ -92,22 +100,41 @@ impl Found {
         let inner = |text: &str| serde_json::from_slice::<Value>(&unbase64(text).ok()?).ok();
         match name {
             _ if FIXED.contains(&name) => self.compare(at, ours, theirs),
-            "message" => self.compare(at, plain(ours), plain(theirs)),
+            "message" if words(ours) != words(theirs) => self.0.push(format!("{at}: other words")),
+            "message" => {}
             "body" | "canonicalizedBody" => {
                 self.values(at, "", &inner(ours).unwrap_or_default(), &inner(theirs).unwrap_or_default());
             }
-            "checkpoint" | "envelope" | "signedTreeHead" => self.compare(at, lines(ours), lines(theirs)),
-            "certificates" => self.der(at, &unpem(ours), &unpem(theirs)),
+            _ if ours.contains(PEM) || ours.contains(SIGNER) => self.texts(at, ours, theirs),
             _ => self.compare(at, ours.is_empty(), theirs.is_empty()),
+        }
+    }
+
+    fn texts(&mut self, at: &str, ours: &str, theirs: &str) {
+        if ours.contains(SIGNER) {
+            return self.compare(at, ours.lines().count(), theirs.lines().count());
+        }
+        if !ours.contains(PEM) {
+            return self.compare(at, plain(ours), plain(theirs));
+        }
+        let pems = |text: &str| -> Vec<_> { text.split(PEM).skip(1).map(str::to_owned).collect() };
+        let (all, others) = (pems(ours), pems(theirs));
+        let ends = |text: &str| if text.ends_with('\n') { "a last line" } else { "no last line" };
+        self.compare(
+            at,
+            format!("{} PEM, {}", all.len(), ends(ours)),
+            format!("{} PEM, {}", others.len(), ends(theirs)),
+        );
+        for (ours, theirs) in all.iter().zip(&others) {
+            self.der(at, &unpem(ours), &unpem(theirs));
         }
     }
 
     /// The first place where two encodings part.
     fn der(&mut self, at: &str, ours: &[u8], theirs: &[u8]) {
         let bones = |bytes| {
-            let mut bones = Vec::new();
-            let whole = skeleton(bytes, 0, &mut bones).is_some();
-            bones.push(if whole { "end" } else { "no DER" }.to_owned());
+            let mut bones = skeleton(bytes, 0, &[]).unwrap_or_else(|| vec!["no DER".to_owned()]);
+            bones.push("end".to_owned());
             bones
         };
         let (ours, theirs) = (bones(ours), bones(theirs));
@@ -131,19 +158,26 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn text(bytes: &[u8]) -> String {
-    plain(&String::from_utf8_lossy(bytes))
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn lines(note: &str) -> usize {
-    note.lines().count()
+/// In any order: Go's servers list what they allow in another one each time.
+fn words(message: &str) -> Vec<String> {
+    let mut words: Vec<_> = plain(message).split([' ', '[', ']']).map(str::to_owned).collect();
+    words.sort();
+    words
 }
 
-fn unpem(pem: &str) -> Vec<u8> {
-    der::pem::decode_vec(pem.as_bytes()).map(|(_, der)| der).unwrap_or_default()
+/// From behind its first word.
+fn unpem(rest: &str) -> Vec<u8> {
+    let whole = format!("{PEM}{}", rest);
+    der::pem::decode_vec(whole.as_bytes()).map(|(_, der)| der).unwrap_or_default()
 }
 
-/// Without what is different each time: ports, numbers, digests, base64.
+/// Without what is different each time: ports, numbers, digests, and the kind of space that Go's library for protobuf
+/// draws for each build.
 fn plain(text: &str) -> String {
+    let text = text.replace('\u{a0}', " ");
     let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     words
         .map(|word| {
@@ -154,7 +188,7 @@ fn plain(text: &str) -> String {
             let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
             match bare {
                 "" => end.to_owned(),
-                _ if digits && bare.len() > 3 => format!("#{end}"),
+                _ if digits && bare.len() > 1 => format!("#{end}"),
                 _ if bare.len() >= 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) => format!("HEX{end}"),
                 _ => word.to_owned(),
             }
@@ -163,8 +197,9 @@ fn plain(text: &str) -> String {
 }
 
 /// Tags in their order with their depth; of identifiers and booleans, the value. Strings of octets are opened where
-/// there is a SEQUENCE in them.
-fn skeleton(mut bytes: &[u8], depth: usize, bones: &mut Vec<String>) -> Option<()> {
+/// there is a SEQUENCE in them; extensions are in alphabetical order.
+fn skeleton(mut bytes: &[u8], depth: usize, above: &[u8]) -> Option<Vec<String>> {
+    let mut elements = Vec::new();
     while let [tag, length, rest @ ..] = bytes {
         let (length, rest) = match usize::from(*length) {
             short @ ..0x80 => (short, rest),
@@ -175,16 +210,37 @@ fn skeleton(mut bytes: &[u8], depth: usize, bones: &mut Vec<String>) -> Option<(
         };
         let (content, rest) = rest.split_at_checked(length)?;
         let value = if [1, 6].contains(tag) { hex(content) } else { String::new() };
-        bones.push(format!("{depth}.{tag:02x} {value}").trim_end().to_owned());
-        if tag & 0x20 != 0 {
-            skeleton(content, depth + 1, bones)?;
-        } else if *tag == 4 && content.first() == Some(&0x30) {
-            let mut inner = Vec::new();
-            if skeleton(content, depth + 1, &mut inner).is_some() {
-                bones.extend(inner);
-            }
+        let mut element = vec![format!("{depth}.{tag:02x} {value}").trim_end().to_owned()];
+        let inner = || skeleton(content, depth + 1, &[above, &[*tag]].concat());
+        match tag {
+            _ if tag & 0x20 != 0 => element.extend(inner()?),
+            4 if content.first() == Some(&0x30) => element.extend(inner().unwrap_or_default()),
+            _ => {}
         }
+        elements.push(element);
         bytes = rest;
     }
-    bytes.is_empty().then_some(())
+    if above.ends_with(&[0xa3, 0x30]) {
+        elements.sort();
+    }
+    bytes.is_empty().then(|| elements.concat())
+}
+
+#[test]
+fn what_differs_is_seen() {
+    let message = |status, content_type, body: &str| Message::reply(status, &[("Content-Type", content_type)], body);
+    let good = message(200, "application/json", r#"{"kind":"a","index":7,"list":[{"x":""}],"body":"eyJiIjoxfQ=="}"#);
+    let seen = |status, content_type, body| differences(&good, &message(status, content_type, body));
+    let json = "application/json";
+    assert!(seen(200, json, r#"{"kind":"a","index":9,"list":[{"x":""},{}],"body":"eyJiIjoyfQ=="}"#).is_empty());
+    assert_eq!(seen(404, json, ""), ["status: 200 | 404"]);
+    assert_eq!(seen(200, "text/plain", "x"), ["content-type: application/json | text/plain", "body: JSON | no JSON"]);
+    let other = r#"{"kind":"b","index":"7","list":[{"x":"y"}],"body":"eyJjIjoxfQ==","more":1}"#;
+    let places: Vec<_> = seen(200, json, other).iter().map(|it| it.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(places, ["/body/b", "/body/c", "/index", "/kind", "/list/0/x", "/more"]);
+    let der = |bytes: &[u8]| Message::reply(200, &[], bytes);
+    let sequence = der(&[0x30, 3, 1, 1, 0xff]);
+    assert!(differences(&sequence, &sequence).is_empty());
+    assert_eq!(differences(&sequence, &der(&[0x30, 3, 1, 1, 0])), ["body: element 2: 1.01 ff | 1.01 00"]);
+    assert_eq!(differences(&sequence, &der(&[0x30, 4, 1, 1])), ["body: element 1: 0.30 | no DER"]);
 }
