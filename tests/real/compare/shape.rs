@@ -87,13 +87,23 @@ impl Found {
                 self.0.extend(missing.map(|(key, _)| format!("{at}/{key}: missing | there")));
             }
             (Value::Array(ours), Value::Array(theirs)) => match (ours.first(), theirs.first()) {
-                (Some(ours), Some(theirs)) => self.values(&format!("{at}/0"), name, ours, theirs),
+                (Some(ours), Some(_)) => self.one_of(&format!("{at}/0"), name, ours, theirs),
                 (ours, theirs) => self.compare(at, ours.is_none(), theirs.is_none()),
             },
             (Value::String(ours), Value::String(theirs)) => self.strings(at, name, ours, theirs),
             _ if FIXED.contains(&name) => self.compare(at, ours, theirs),
             _ => self.compare(at, kind(ours), kind(theirs)),
         }
+    }
+
+    /// Like one of theirs; lists may be in any order.
+    fn one_of(&mut self, at: &str, name: &str, ours: &Value, theirs: &[Value]) {
+        let differences = theirs.iter().map(|theirs| {
+            let mut found = Self::default();
+            found.values(at, name, ours, theirs);
+            found.0
+        });
+        self.0.extend(differences.min_by_key(Vec::len).unwrap_or_default());
     }
 
     fn strings(&mut self, at: &str, name: &str, ours: &str, theirs: &str) {
