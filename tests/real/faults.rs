@@ -434,3 +434,17 @@ fn nobody_waits_for_ever() {
         }
     });
 }
+
+/// The same with the program's own deadlines, second attempt included.
+#[test]
+#[ignore = "waits for a minute and a half"]
+fn the_deadlines_of_the_program() {
+    let Some(stack) = Stack::shared() else { return };
+    everywhere(|place| {
+        let began = Instant::now();
+        let attempt = Attempt::new(stack, place, &Behaviour::Hang);
+        println!("{place:?} after {:?}", began.elapsed());
+        attempt.check_refused("hangs");
+        assert!(began.elapsed() < Duration::from_secs(95), "{:?}", began.elapsed());
+    });
+}
