@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod callers;
+mod configs;
 mod faults;
 mod good;
 mod harness;
@@ -9,6 +11,7 @@ mod http;
 mod judge;
 mod letters;
 mod library;
+mod places;
 mod proxy;
 mod secrecy;
 mod stack;
