@@ -5,6 +5,7 @@
 
 mod bits;
 mod corpus;
+mod demo;
 mod door;
 mod floors;
 mod format_gitsign;
