@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::good::signing;
 use crate::judge::{Expected, check_good};
 use crate::stack::{DEV, PEOPLE, Person, Route, Stack};
-use crate::support::{Answer, Git, PROGRAM, installed};
+use crate::support::{Answer, Git, PROGRAM, installed, skipped};
 
 const SETTINGS: [&str; 4] =
     ["keyless.trustedRoot", "keyless.signingConfig", "keyless.idTokenFile", "keyless.trustedIdentity"];
@@ -204,13 +204,13 @@ fn verifying_needs_no_network() {
     for route in Route::ALL {
         let repo = signing(&Git::installed(), "sha1", stack, route, &DEV);
         repo.commit("one");
-        let Some(unshare) = installed("unshare") else { return println!("SKIPPED: no unshare here") };
+        let Some(unshare) = installed("unshare") else { return skipped("no unshare here") };
         let alone = |args: &[&str]| {
             let mut command = repo.command(&unshare);
             Answer::of(command.args(["-r", "-n"]).args(args).output().unwrap())
         };
         if alone(&["true"]).code != 0 {
-            return println!("SKIPPED: no user namespaces here");
+            return skipped("no user namespaces here");
         }
         assert_eq!(alone(&["git", "log", "-1", "--format=%G?"]).ok(), "G");
         alone(&["git", "verify-commit", "HEAD"]).ok();
