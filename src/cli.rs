@@ -127,13 +127,12 @@ pub enum SandboxCommand {
 /// Arguments of `sandbox token`.
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
-#[group(id = "whom", required = true, multiple = false, args = ["email", "uri"])]
 pub struct SandboxToken {
     /// The sandbox's directory
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// For this e-mail address
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", conflicts_with = "uri", required_unless_present = "uri")]
     pub email: Option<String>,
     /// For this URI
     #[arg(long, value_name = "URI")]

@@ -22,10 +22,13 @@ pub const PUBLIC_GOOD: &[u8] = include_bytes!("trust/public_good.json");
 /// Most bytes of a trust root, signing config or client trust config; the public one has 7 kB.
 pub const MAX_TRUST_BYTES: usize = 4 << 20;
 
+/// The organization in the certificates that `git keyless sandbox` makes.
+const SANDBOX: &str = "O=git-keyless sandbox";
+
 /// What signatures are judged under.
 #[derive(Clone, Debug)]
 pub struct TrustRoot {
-    /// `public` for the built-in root, else what the caller named it.
+    /// `public` for the built-in root, `sandbox` for a sandbox's, else what the caller named it.
     pub instance: String,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
@@ -102,10 +105,17 @@ impl TrustRoot {
             return Err(Malformed::new("trusted root", format!("media type `{}` is not supported", raw.media_type)));
         }
         let digest = key::sha256(&json);
+        let authorities: Vec<_> = raw.certificate_authorities.into_iter().map(authority).collect::<Result<_, _>>()?;
+        let instance = match () {
+            () if digest == key::sha256(PUBLIC_GOOD) => "public",
+            // For display, never for trust: whoever calls an authority so gains a warning and nothing else.
+            () if authorities.iter().any(is_sandbox) => "sandbox",
+            () => instance,
+        };
         let root = Self {
-            instance: if digest == key::sha256(PUBLIC_GOOD) { "public" } else { instance }.to_owned(),
+            instance: instance.to_owned(),
             digest,
-            authorities: raw.certificate_authorities.into_iter().map(authority).collect::<Result<_, _>>()?,
+            authorities,
             ct_logs: logs(raw.ctlogs)?,
             logs: logs(raw.tlogs)?,
             timestamp_authorities: raw.timestamp_authorities.into_iter().map(authority).collect::<Result<_, _>>()?,
@@ -227,6 +237,13 @@ fn authority(raw: RawAuthority) -> Result<Authority, Malformed> {
         Err(error) => Err(error.to_string()),
     };
     Ok(Authority { uri: raw.uri, chain, window: window(raw.valid_for)? })
+}
+
+/// Whether a certificate of this authority says that it is a sandbox's.
+fn is_sandbox(authority: &Authority) -> bool {
+    let name = |certificate: &Certificate| certificate.subject_name().to_string();
+    let says = |name: String| name.split(',').any(|part| part == SANDBOX);
+    authority.chain.as_ref().is_ok_and(|chain| chain.iter().map(name).any(says))
 }
 
 /// Each certificate names the next as its issuer, so that what is above an issuer is its chain.

@@ -2,6 +2,8 @@
 
 mod corpus;
 mod payload;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
 mod support;
