@@ -92,6 +92,15 @@ pub(super) fn pem(label: &str, der: &[u8]) -> Result<String, Failure> {
     ::der::pem::encode_string(label, ::der::pem::LineEnding::LF, der).map_err(Failure::new)
 }
 
+/// Label and content of the first block of PEM, whatever its columns, as Go's library reads it.
+pub(super) fn unpem(text: &[u8]) -> Option<(String, Vec<u8>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (label, rest) = text.split_once("-----BEGIN ")?.1.split_once("-----")?;
+    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
+    let body: String = body.split_ascii_whitespace().collect();
+    Some((label.to_owned(), crate::format::unbase64(&body).ok()?))
+}
+
 /// `YYYYMMDDHHMMSSZ`.
 pub(super) fn generalized_time(seconds: i64) -> Result<Vec<u8>, Failure> {
     let text: String = rfc3339(seconds)?.chars().filter(char::is_ascii_digit).chain(['Z']).collect();

@@ -196,13 +196,13 @@ fn canonical(request: &[u8]) -> Result<Value, Swagger> {
 
 /// A key or a certificate, with its PEM written anew.
 fn verifier(pem: &[u8]) -> Option<(PublicKey, String)> {
-    let (label, contents) = ::der::pem::decode_vec(pem).ok()?;
-    let key = match label {
+    let (label, contents) = der::unpem(pem)?;
+    let key = match label.as_str() {
         "CERTIFICATE" => certified_key(&contents)?,
         "PUBLIC KEY" => PublicKey::from_spki(&contents).ok()?,
         _ => return None,
     };
-    Some((key, der::pem(label, &contents).ok()?))
+    Some((key, der::pem(&label, &contents).ok()?))
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -1,0 +1,114 @@
+//! Whatever goes wrong at a server: no signature, an error that names it, and no long wait.
+
+use std::time::{Duration, Instant};
+
+use git_keyless::sandbox::{Fault, Rekor, Service};
+use git_keyless::sign::Timestamp;
+
+use super::{alice, signed, signed_with, start};
+
+use Service::{CertificateAuthority as Fulcio, TimestampAuthority as Tsa, TransparencyLog as Log};
+
+fn fails(rekor: Rekor, service: Service, faults: &[(Fault, &str)]) {
+    let home = start(rekor);
+    for (fault, expected) in faults {
+        home.sandbox.switch(service, *fault);
+        let started = Instant::now();
+        let failure = signed(&home.sandbox, &alice(), Timestamp::Always).map(|signed| signed.armor);
+        let said = failure.expect_err(&format!("{service:?} {fault:?}")).to_string();
+        assert!(said.contains(expected), "{service:?} {fault:?}: {said}");
+        assert!(started.elapsed() < Duration::from_secs(1), "{service:?} {fault:?}: {:?}", started.elapsed());
+    }
+    home.sandbox.switch(service, Fault::None);
+    signed(&home.sandbox, &alice(), Timestamp::Always).unwrap();
+}
+
+const ALL: [Fault; 9] = [
+    Fault::BusyOnce,
+    Fault::Dies,
+    Fault::Endless,
+    Fault::Error,
+    Fault::Garbage,
+    Fault::Hangs,
+    Fault::Redirects,
+    Fault::Refuses,
+    Fault::Slow(Duration::from_secs(2)),
+];
+
+#[test]
+fn every_server_in_every_way() {
+    for (rekor, service, name) in [
+        (Rekor::V1, Fulcio, "the certificate authority http"),
+        (Rekor::V1, Log, "the transparency log http"),
+        (Rekor::V2, Log, "the transparency log http"),
+        (Rekor::V1, Tsa, "the timestamp authority http"),
+    ] {
+        // A day of each would be too long for one test: they wait side by side.
+        let slow = |fault: &Fault| matches!(fault, Fault::Hangs | Fault::Slow(_));
+        let (waiting, quick): (Vec<_>, Vec<_>) = ALL.into_iter().map(|fault| (fault, name)).partition(|(f, _)| slow(f));
+        std::thread::scope(|threads| {
+            threads.spawn(|| fails(rekor, service, &quick));
+            for one in &waiting {
+                threads.spawn(|| fails(rekor, service, std::slice::from_ref(one)));
+            }
+        });
+    }
+}
+
+#[test]
+fn lies_of_the_certificate_authority() {
+    fails(
+        Rekor::V1,
+        Fulcio,
+        &[
+            (Fault::OtherKey, "certificate for another key"),
+            (Fault::OtherIdentity, "somebody.else@sandbox.invalid"),
+            (Fault::ForeignSct, "the certificate authority gave a certificate that would not verify: sct-log-unknown"),
+            (Fault::WrongSignature, "the certificate authority gave a certificate that would not verify: sct-invalid"),
+            (Fault::Skewed(1800), "at step 8"),
+            (Fault::Skewed(-1800), "at step 8"),
+        ],
+    );
+}
+
+#[test]
+fn lies_of_the_logs() {
+    for rekor in [Rekor::V1, Rekor::V2] {
+        fails(
+            rekor,
+            Log,
+            &[(Fault::OtherEntry, "the transparency log http"), (Fault::WrongSignature, ""), (Fault::WrongProof, "")],
+        );
+    }
+    fails(Rekor::V1, Log, &[(Fault::Skewed(1800), "at step 8"), (Fault::Skewed(-1800), "at step 8")]);
+}
+
+#[test]
+fn lies_of_the_timestamp_authority() {
+    for rekor in [Rekor::V1, Rekor::V2] {
+        fails(
+            rekor,
+            Tsa,
+            &[
+                (Fault::OtherEntry, "at step 7"),
+                (Fault::WrongSignature, "at step 7"),
+                (Fault::WrongNonce, "the timestamp authority http"),
+                (Fault::Skewed(1800), "at step 8"),
+                (Fault::Skewed(-1800), "at step 8"),
+            ],
+        );
+    }
+}
+
+/// What may pass is tried once more; a log that had the entry already is asked where it is.
+#[test]
+fn what_passes_does_no_harm() {
+    let retry = Some(Duration::from_millis(5));
+    for rekor in [Rekor::V1, Rekor::V2] {
+        let home = start(rekor);
+        for service in [Fulcio, Log, Tsa] {
+            home.sandbox.switch(service, Fault::BusyOnce);
+            signed_with(&home.sandbox, &alice(), Timestamp::Always, retry).unwrap();
+        }
+    }
+}
