@@ -223,9 +223,8 @@ fn leaf(principal: &Principal, key: &Certified, now: i64, fault: Fault) -> Resul
         (Subject::Email(email), _) => SanType::Rfc822Name(ia5(email)?),
         (Subject::Uri(uri), _) => SanType::URI(ia5(uri)?),
     };
-    let fulcio = |last: u64, content: Vec<u8>| {
-        CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], content)
-    };
+    let fulcio =
+        |last: u64, content: Vec<u8>| CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], content);
     let text = |text: &str| element(UTF8_STRING, &[text.as_bytes()]);
     let mut params = between(now, LIFETIME_SECONDS)?;
     params.subject_alt_names = vec![subject];

@@ -18,7 +18,7 @@ pub(super) struct ClientFiles {
 }
 
 impl ClientFiles {
-    /// `start` is when this sandbox was made: nothing of it counted before.
+    /// Nothing of it counted before `start`.
     pub(super) fn new(world: &World, urls: &Urls, rekor: Rekor, start: i64) -> Result<Self, Failure> {
         let start = der::rfc3339(start)?;
         let (root, config) = (trusted_root(world, urls, &start), signing_config(urls, rekor, &start));
@@ -27,11 +27,7 @@ impl ClientFiles {
             "trustedRoot": root,
             "signingConfig": config,
         });
-        Ok(Self {
-            trusted_root: pretty(&root)?,
-            signing_config: pretty(&config)?,
-            client_trust_config: pretty(&both)?,
-        })
+        Ok(Self { trusted_root: pretty(&root)?, signing_config: pretty(&config)?, client_trust_config: pretty(&both)? })
     }
 
     /// All of them, [`READY`] last.

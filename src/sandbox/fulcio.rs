@@ -172,7 +172,6 @@ async fn configuration(State(world): State<Arc<World>>) -> Response {
                 "issuerType": kind, "subjectDomain": "", "skipEmailVerification": false })
     };
     let provider = &world.provider;
-    let issuers =
-        [issuer(&provider.email_issuer(), "email", "email"), issuer(&provider.uri_issuer(), "uri", "sub")];
+    let issuers = [issuer(&provider.email_issuer(), "email", "email"), issuer(&provider.uri_issuer(), "uri", "sub")];
     json_reply(StatusCode::OK, &json!({ "issuers": issuers }))
 }

@@ -53,8 +53,7 @@ fn discovery(world: &World, people: bool) -> Response {
         reply["authorization_endpoint"] = format!("{issuer}/auth").into();
         reply["code_challenge_methods_supported"] = json!(["S256"]);
         reply["device_authorization_endpoint"] = format!("{issuer}/device/code").into();
-        reply["grant_types_supported"] =
-            json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
+        reply["grant_types_supported"] = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
         reply["token_endpoint"] = format!("{issuer}/token").into();
         reply["token_endpoint_auth_methods_supported"] = json!(["none"]);
     }

@@ -65,6 +65,9 @@ pub use oidc::Identity;
 
 /// Of every certificate of its authorities: by this a trust root is known to be a sandbox's.
 const ORGANIZATION: &str = "git-keyless sandbox";
+/// How old its authorities and windows are at their first start, so that a clock that is wrong on purpose is outside of
+/// nothing else: a day.
+const AGE_SECONDS: i64 = 86_400;
 /// How long a port may take to close or to open.
 const PORT_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -153,7 +156,7 @@ impl Sandbox {
             timestamp: format!("{}/api/v1/timestamp", url(&timestamp)?),
         };
         let clock = Clock::default();
-        let since = directory.keep("since", || Ok(clock.now().to_string().into_bytes()))?;
+        let since = directory.keep("since", || Ok((clock.now() - AGE_SECONDS).to_string().into_bytes()))?;
         let since = String::from_utf8(since).ok().and_then(|text| text.parse().ok());
         let since = since.ok_or_else(|| Failure::new("the file `since` is no number of seconds"))?;
         let world = Arc::new(World {

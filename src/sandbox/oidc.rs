@@ -118,9 +118,7 @@ impl Provider {
     pub(super) fn principal(&self, token: &str, now: i64) -> Option<Principal> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.').filter(|(_, payload)| !payload.contains('.'))?;
-        let part = |text: &str| -> Option<Value> {
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
-        };
+        let part = |text: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok() };
         let (header, claims) = (part(header)?, part(payload)?);
         if header.get("alg")?.as_str()? != "ES256" || header.get("kid").is_some_and(|kid| *kid != self.kid()) {
             return None;

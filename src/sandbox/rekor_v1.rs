@@ -177,15 +177,13 @@ fn canonical(request: &[u8]) -> Result<Value, Swagger> {
     let signature = text("/spec/signature/content").and_then(|content| unbase64(content).ok());
     let signature = signature.ok_or_else(|| broken("validation failure list:\nsignature.content in body"))?;
     let pem = text("/spec/signature/publicKey/content").and_then(|content| unbase64(content).ok());
-    let (key, pem) = pem.and_then(|pem| verifier(&pem)).ok_or_else(|| {
-        broken("invalid public key: failure decoding PEM")
-    })?;
+    let (key, pem) =
+        pem.and_then(|pem| verifier(&pem)).ok_or_else(|| broken("invalid public key: failure decoding PEM"))?;
     if digest.len() != hash.digest(&[]).len() {
         return Err(broken("invalid value for hash"));
     }
-    key.check_digest(hash, &digest, &signature).map_err(|_| {
-        broken("verifying signature: invalid signature when validating ASN.1 encoded signature")
-    })?;
+    key.check_digest(hash, &digest, &signature)
+        .map_err(|_| broken("verifying signature: invalid signature when validating ASN.1 encoded signature"))?;
     Ok(json!({
         "apiVersion": "0.0.1",
         "kind": "hashedrekord",
@@ -224,13 +222,14 @@ fn number(parameters: &Parameters, name: &str, least: i64, default: Option<i64>)
     let missing = || Swagger::validation(602, format!("{name} in query is required"));
     let number = match parameters.get(name) {
         None => default.ok_or_else(missing)?,
-        Some(text) => text.parse::<i64>().map_err(|_| {
-            Swagger::validation(601, format!("{name} in query must be of type int64: {text:?}"))
-        })?,
+        Some(text) => text
+            .parse::<i64>()
+            .map_err(|_| Swagger::validation(601, format!("{name} in query must be of type int64: {text:?}")))?,
     };
-    usize::try_from(number).ok().filter(|_| number >= least).ok_or_else(|| {
-        Swagger::validation(609, format!("{name} in query should be greater than or equal to {least}"))
-    })
+    usize::try_from(number)
+        .ok()
+        .filter(|_| number >= least)
+        .ok_or_else(|| Swagger::validation(609, format!("{name} in query should be greater than or equal to {least}")))
 }
 
 async fn entry_by_index(State(world): State<Arc<World>>, parameters: Parameters) -> Result<Response, Swagger> {

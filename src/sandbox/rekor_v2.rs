@@ -205,8 +205,15 @@ fn scheme(details: &str) -> Result<Option<(KeyKind, Hash, &'static str)>, Grpc> 
         "PKIX_RSA_PKCS1V15_2048_SHA256" | "PKIX_RSA_PKCS1V15_3072_SHA256" | "PKIX_RSA_PKCS1V15_4096_SHA256" => {
             Ok(Some((KeyKind::Rsa, Hash::Sha256, "SHA2_256")))
         }
-        "" | "PUBLIC_KEY_DETAILS_UNSPECIFIED" | "PKIX_ED25519" | "PKIX_ED25519_PH" | "PKIX_RSA_PSS_2048_SHA256"
-        | "PKIX_RSA_PSS_3072_SHA256" | "PKIX_RSA_PSS_4096_SHA256" | "ML_DSA_65" | "ML_DSA_87" => Ok(None),
+        ""
+        | "PUBLIC_KEY_DETAILS_UNSPECIFIED"
+        | "PKIX_ED25519"
+        | "PKIX_ED25519_PH"
+        | "PKIX_RSA_PSS_2048_SHA256"
+        | "PKIX_RSA_PSS_3072_SHA256"
+        | "PKIX_RSA_PSS_4096_SHA256"
+        | "ML_DSA_65"
+        | "ML_DSA_87" => Ok(None),
         other => Err(Grpc::invalid(format!("proto: invalid value for enum field keyDetails: {other:?}"))),
     }
 }

@@ -171,7 +171,9 @@ fn load_key(path: &Path, file: &str, algorithm: &'static SignatureAlgorithm) -> 
 
 fn bind_again(port: u16) -> Result<std::net::TcpListener, Failure> {
     std::net::TcpListener::bind(super::faults::loopback(port)).map_err(|error| {
-        Failure::new(format!("port {port}, which this sandbox's files name: {error}; stop who has it, or name a new directory"))
+        Failure::new(format!(
+            "port {port}, which this sandbox's files name: {error}; stop who has it, or name a new directory"
+        ))
     })
 }
 

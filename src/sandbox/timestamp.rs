@@ -87,29 +87,33 @@ impl TimestampAuthority {
             Fault::WrongSignature => fresh_p256()?.sign(&signed),
             _ => self.key.sign(&signed),
         };
-        let signer = element(SEQUENCE, &[
-            &element(INTEGER, &[&[1]]),
-            &element(SEQUENCE, &[&self.issuer, &self.serial]),
-            &algorithm(SHA256),
-            &der::set_of(context(0), attributes),
-            &algorithm(ECDSA_WITH_SHA256),
-            &element(OCTET_STRING, &[&signature.map_err(Failure::new)?]),
-        ]);
-        let content = element(SEQUENCE, &[
-            &oid(ID_CT_TST_INFO),
-            &element(context(0), &[&element(OCTET_STRING, &[&info])]),
-        ]);
+        let signer = element(
+            SEQUENCE,
+            &[
+                &element(INTEGER, &[&[1]]),
+                &element(SEQUENCE, &[&self.issuer, &self.serial]),
+                &algorithm(SHA256),
+                &der::set_of(context(0), attributes),
+                &algorithm(ECDSA_WITH_SHA256),
+                &element(OCTET_STRING, &[&signature.map_err(Failure::new)?]),
+            ],
+        );
+        let content =
+            element(SEQUENCE, &[&oid(ID_CT_TST_INFO), &element(context(0), &[&element(OCTET_STRING, &[&info])])]);
         let certificates = match query.certificate {
             true => element(context(0), &[&self.chain.lower]),
             false => Vec::new(),
         };
-        let signed_data = element(SEQUENCE, &[
-            &element(INTEGER, &[&[3]]),
-            &element(SET, &[&algorithm(SHA256)]),
-            &content,
-            &certificates,
-            &element(SET, &[&signer]),
-        ]);
+        let signed_data = element(
+            SEQUENCE,
+            &[
+                &element(INTEGER, &[&[3]]),
+                &element(SET, &[&algorithm(SHA256)]),
+                &content,
+                &certificates,
+                &element(SET, &[&signer]),
+            ],
+        );
         Ok(element(SEQUENCE, &[&oid(ID_SIGNED_DATA), &element(context(0), &[&signed_data])]))
     }
 
@@ -128,26 +132,32 @@ impl TimestampAuthority {
         let null = [5, 0];
         let hash = element(SEQUENCE, &[&oid(&query.algorithm), &null]);
         let accuracy_seconds = element(INTEGER, &[&[1]]);
-        Ok(element(SEQUENCE, &[
-            &element(INTEGER, &[&[1]]),
-            &oid(POLICY),
-            &element(SEQUENCE, &[&hash, &element(OCTET_STRING, &[&imprint])]),
-            &der::unsigned(&stranger),
-            &der::generalized_time(seconds)?,
-            &element(SEQUENCE, &[&accuracy_seconds]),
-            &nonce,
-            &element(context(0), &[&element(context(4), &[&self.subject])]),
-        ]))
+        Ok(element(
+            SEQUENCE,
+            &[
+                &element(INTEGER, &[&[1]]),
+                &oid(POLICY),
+                &element(SEQUENCE, &[&hash, &element(OCTET_STRING, &[&imprint])]),
+                &der::unsigned(&stranger),
+                &der::generalized_time(seconds)?,
+                &element(SEQUENCE, &[&accuracy_seconds]),
+                &nonce,
+                &element(context(0), &[&element(context(4), &[&self.subject])]),
+            ],
+        ))
     }
 
     fn signed_attributes(&self, info: &[u8], seconds: i64) -> Result<Vec<Vec<u8>>, Failure> {
         let attribute = |id: &[u8], value: &[u8]| element(SEQUENCE, &[&oid(id), &element(SET, &[value])]);
         // ESSCertIDv2 (RFC 5035 section 4) with SHA-256, which is its default.
         let general_names = element(SEQUENCE, &[&element(context(4), &[&self.issuer])]);
-        let id = element(SEQUENCE, &[
-            &element(OCTET_STRING, &[&sha256(&self.chain.lower)]),
-            &element(SEQUENCE, &[&general_names, &self.serial]),
-        ]);
+        let id = element(
+            SEQUENCE,
+            &[
+                &element(OCTET_STRING, &[&sha256(&self.chain.lower)]),
+                &element(SEQUENCE, &[&general_names, &self.serial]),
+            ],
+        );
         let signing_certificate = element(SEQUENCE, &[&element(SEQUENCE, &[&id])]);
         Ok(vec![
             attribute(CONTENT_TYPE, &oid(ID_CT_TST_INFO)),
@@ -254,9 +264,7 @@ fn read_json(body: &[u8]) -> Result<Query, Swagger> {
 fn check_policy(ours: bool) -> Result<(), Swagger> {
     match ours {
         true => Ok(()),
-        false => {
-            Err(Swagger::no_timestamp("unaccepted policy: requested TSA policy is not supported by the TSA"))
-        }
+        false => Err(Swagger::no_timestamp("unaccepted policy: requested TSA policy is not supported by the TSA")),
     }
 }
 

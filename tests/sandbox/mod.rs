@@ -26,7 +26,12 @@ struct Home {
 }
 
 fn options(directory: &std::path::Path, rekor: Rekor) -> Options {
-    Options { directory: directory.join("s"), rekor, failing: Vec::new(), program: env!("CARGO_BIN_EXE_git-keyless").into() }
+    Options {
+        directory: directory.join("s"),
+        rekor,
+        failing: Vec::new(),
+        program: env!("CARGO_BIN_EXE_git-keyless").into(),
+    }
 }
 
 fn start(rekor: Rekor) -> Home {

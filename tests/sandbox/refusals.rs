@@ -142,8 +142,11 @@ fn proof_of_possession() {
         let proof = base64(&key.sign(proven.as_bytes()).unwrap());
         let public = json!({ "algorithm": "ECDSA", "content": pem("PUBLIC KEY", key.public().unwrap().spki()) });
         let token = home.sandbox.mint(&alice()).unwrap();
-        post(&url, &json!({ "credentials": { "oidcIdentityToken": token },
-                            "publicKeyRequest": { "publicKey": public, "proofOfPossession": proof } }))
+        post(
+            &url,
+            &json!({ "credentials": { "oidcIdentityToken": token },
+                            "publicKeyRequest": { "publicKey": public, "proofOfPossession": proof } }),
+        )
     };
     ask("alice@example.test").is(200, "signedCertificateEmbeddedSct");
     ask("mallory@example.test").is(400, "The signature supplied in the request could not be verified");
@@ -172,7 +175,9 @@ fn rekor_v1() {
     again.is(409, "an equivalent entry already exists");
     assert!(again.head.contains(&format!("location: /api/v1/log/entries/{uuid}")), "{}", again.head);
     let index = logged.json()[&uuid]["logIndex"].as_i64().unwrap();
-    for found in [get(&format!("{url}/{uuid}")), get(&format!("{url}/{}", &uuid[16..])), get(&format!("{url}?logIndex={index}"))] {
+    for found in
+        [get(&format!("{url}/{uuid}")), get(&format!("{url}/{}", &uuid[16..])), get(&format!("{url}?logIndex={index}"))]
+    {
         assert_eq!((found.status, &found.json()[&uuid]["body"]), (200, &logged.json()[&uuid]["body"]));
     }
     get(&format!("{url}?logIndex=999999")).is(404, "");
@@ -226,9 +231,7 @@ fn rekor_v2() {
 fn timestamps() {
     let home = start(Rekor::V1);
     let url = &home.sandbox.urls().timestamp;
-    let query = |hash: &str, digest: &[u8]| {
-        json!({ "artifactHash": base64(digest), "certificates": true, "hashAlgorithm": hash, "nonce": 7 })
-    };
+    let query = |hash: &str, digest: &[u8]| json!({ "artifactHash": base64(digest), "certificates": true, "hashAlgorithm": hash, "nonce": 7 });
     assert_eq!(post(url, &query("sha256", &[0; 32])).status, 200);
     post(url, &query("sha1", &[0; 20])).is(400, "Weak hash algorithm");
     post(url, &query("sha256", &[0; 20])).is(400, "incorrect length");
