@@ -21,8 +21,9 @@
 //! - The CT log and the writers of Rekor v2 integrate at once: no batch, no wait, no witness. The CT log answers nobody.
 //! - Rekor v1 knows `hashedrekord` alone, has no search index and no `entries/retrieve`; both Rekors refuse Ed25519,
 //!   which the real ones take prehashed. Its global index is 1,000 ahead of its tree's, as after an earlier shard.
+//! - rcgen orders a leaf's extensions in its own way: authority key identifier, names and usages come first.
 //! - JSON is read strictly: no snake_case names, no URL-safe base64. What is wrong with broken JSON is said in other
-//!   words than Go's. Connections end with their answer.
+//!   words than Go's, and the fields of an error stand in the alphabet's order. Connections end with their answer.
 
 mod authority;
 mod clients;
