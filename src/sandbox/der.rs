@@ -51,7 +51,11 @@ pub(super) fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     element(tag, &elements.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
+/// Tag, content, and the whole element.
+pub(super) type Element<'a> = (u8, &'a [u8], &'a [u8]);
+
 /// The first element of `bytes`, as (tag, content, the whole element, what follows).
+#[expect(clippy::type_complexity, reason = "four slices of one")]
 pub(super) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
     let [tag, first, rest @ ..] = bytes else { return None };
     let (length, head) = match first {
@@ -68,7 +72,7 @@ pub(super) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
 }
 
 /// The elements inside one element of `tag`, which must be all of `bytes`.
-pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
+pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<Element<'_>>> {
     let (found, content, _, rest) = split(bytes)?;
     if found != tag || !rest.is_empty() {
         return None;
@@ -77,7 +81,7 @@ pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
 }
 
 /// The elements that stand one after the other, each as (tag, content, the whole element).
-pub(super) fn elements(mut content: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
+pub(super) fn elements(mut content: &[u8]) -> Option<Vec<Element<'_>>> {
     let mut found = Vec::new();
     while !content.is_empty() {
         let (tag, value, whole, rest) = split(content)?;
