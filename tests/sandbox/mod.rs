@@ -1,6 +1,7 @@
 //! The sandbox: what is signed with it verifies, what it lies about is noticed, what is wrong it refuses.
 
 mod faults;
+mod git;
 mod refusals;
 mod running;
 mod signing;
