@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::authority::Chain;
 use super::oidc::AUDIENCE;
+use super::rekor_v1::RekorV1;
 use super::rekor_v2::RekorV2;
 use super::state::{Directory, READY};
 use super::{Failure, ORGANIZATION, Rekor, Urls, World, der};
@@ -73,7 +74,7 @@ fn trusted_root(world: &World, urls: &Urls, start: &str) -> Value {
     json!({
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
         "tlogs": [
-            log(&urls.rekor_v1, &v1, P256, &sha256(&v1)),
+            log(&RekorV1::base_url(), &v1, P256, &sha256(&v1)),
             log(&RekorV2::base_url(), &v2.spki(), "PKIX_ED25519", &v2.id()),
         ],
         "certificateAuthorities": [authority("sandbox-intermediate", &urls.fulcio, &world.authority.chain)],

@@ -49,6 +49,11 @@ impl RekorV1 {
         self.key.subject_public_key_info()
     }
 
+    /// What stands in the trust root: clients compare its host with the checkpoint's signer.
+    pub(super) fn base_url() -> String {
+        format!("https://{NAME}")
+    }
+
     /// How many entries.
     pub(super) fn size(&self) -> usize {
         self.log.read().map_or(0, |log| log.tree.size())

@@ -5,6 +5,8 @@
 mod callers;
 mod configs;
 mod faults;
+#[cfg(feature = "sandbox")]
+mod foreign;
 mod good;
 mod harness;
 mod http;
