@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-#[cfg(feature = "sandbox")]
-use clap::ArgGroup;
 use clap::{Args, Parser, Subcommand};
 
 /// Sign git commits with the identity you already have, and verify them anywhere, offline.
@@ -142,13 +140,12 @@ pub enum SandboxCommand {
 /// Arguments of `sandbox token`.
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["email", "uri"])))]
 pub struct SandboxToken {
     /// The sandbox's directory
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// For this e-mail address
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", conflicts_with = "uri", required_unless_present = "uri")]
     pub email: Option<String>,
     /// For this URI
     #[arg(long, value_name = "URI")]

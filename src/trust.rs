@@ -21,16 +21,16 @@ pub use signing_config::{Service, Services, SigningConfig, Unusable};
 /// `sigstore-trust-root` 0.15.1 crate; SHA-256 6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66.
 pub const PUBLIC_GOOD: &[u8] = include_bytes!("trust/public_good.json");
 
-/// Of every certificate of a sandbox's authorities: by it a sandbox's trust root is called one.
-pub const SANDBOX_ORGANIZATION: &str = "git-keyless sandbox";
-
 /// Most bytes of a trust root, signing config or client trust config; the public one has 7 kB.
 pub const MAX_TRUST_BYTES: usize = 4 << 20;
+
+/// The organization in the certificates that `git keyless sandbox` makes.
+const SANDBOX: &str = "O=git-keyless sandbox";
 
 /// What signatures are judged under.
 #[derive(Clone, Debug)]
 pub struct TrustRoot {
-    /// `public` for the built-in root, else what the caller named it.
+    /// `public` for the built-in root, `sandbox` for a sandbox's, else what the caller named it.
     pub instance: String,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
@@ -115,9 +115,15 @@ impl TrustRoot {
             return Err(Malformed::new("trusted root", format!("media type `{}` is not supported", raw.media_type)));
         }
         let digest = key::sha256(&json);
-        let authorities = raw.certificate_authorities.into_iter().map(authority).collect::<Result<Vec<_>, _>>()?;
+        let authorities: Vec<_> = raw.certificate_authorities.into_iter().map(authority).collect::<Result<_, _>>()?;
+        let instance = match () {
+            () if digest == key::sha256(PUBLIC_GOOD) => "public",
+            // For display, never for trust: whoever calls an authority so gains a warning and nothing else.
+            () if authorities.iter().any(is_sandbox) => "sandbox",
+            () => instance,
+        };
         let root = Self {
-            instance: instance_name(digest, &authorities).unwrap_or(instance).to_owned(),
+            instance: instance.to_owned(),
             digest,
             authorities,
             ct_logs: logs(raw.ctlogs)?,
@@ -128,18 +134,6 @@ impl TrustRoot {
             return Err(Malformed::new("trusted root", "it lists no certificate authority"));
         }
         Ok(root)
-    }
-}
-
-/// The name of an instance that is known by what it holds: for display, and never a reason to trust anything.
-fn instance_name(digest: [u8; 32], authorities: &[Authority]) -> Option<&'static str> {
-    let organization = format!("O={SANDBOX_ORGANIZATION}");
-    let is_sandbox =
-        |certificate: &Certificate| certificate.subject_name().to_string().split(',').any(|part| part == organization);
-    let chains = || authorities.iter().filter_map(|authority| authority.chain.as_ref().ok());
-    match chains().flatten().any(is_sandbox) {
-        true => Some("sandbox"),
-        false => (digest == key::sha256(PUBLIC_GOOD)).then_some("public"),
     }
 }
 
@@ -253,6 +247,13 @@ fn authority(raw: RawAuthority) -> Result<Authority, Malformed> {
         Err(error) => Err(error.to_string()),
     };
     Ok(Authority { uri: raw.uri, chain, window: window(raw.valid_for)? })
+}
+
+/// Whether a certificate of this authority says that it is a sandbox's.
+fn is_sandbox(authority: &Authority) -> bool {
+    let name = |certificate: &Certificate| certificate.subject_name().to_string();
+    let says = |name: String| name.split(',').any(|part| part == SANDBOX);
+    authority.chain.as_ref().is_ok_and(|chain| chain.iter().map(name).any(says))
 }
 
 /// Each certificate names the next as its issuer, so that what is above an issuer is its chain.

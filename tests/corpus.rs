@@ -73,7 +73,7 @@ fn folder() -> Option<PathBuf> {
         .chain([beside])
         .find(|path| path.join("index.csv.gz").is_file());
     if found.is_none() {
-        eprintln!("SKIPPED: no corpus in $GIT_KEYLESS_CORPUS or ../shared/corpus");
+        crate::support::skipped("no corpus in $GIT_KEYLESS_CORPUS or ../shared/corpus");
     }
     found
 }

@@ -115,6 +115,27 @@ fn tags_are_bound_to_their_name() {
     }
 }
 
+#[test]
+fn references_in_a_reftable_are_found_too() {
+    for git in Git::all() {
+        let mut repo = prepared(&git, "sha1");
+        let reftable = repo.home().join("reftable");
+        let made = repo.run(["init", "-q", "--ref-format=reftable", "-b", "main", reftable.to_str().unwrap()]);
+        // git before 2.45 does not know of them.
+        if made.code != 0 {
+            continue;
+        }
+        repo.path = reftable;
+        let id = store(&repo, "commit", &raw("v1"));
+        let tag = store(&repo, "tag", &raw("v1-tag"));
+        repo.ok(["update-ref", "refs/heads/main", &id]);
+        repo.ok(["update-ref", "refs/tags/another", &tag]);
+        assert_eq!(repo.keyless(["verify"]).code, 0, "{}", git.version);
+        assert!(repo.keyless(["verify", "another"]).text().contains("tag-name-mismatch"), "{}", git.version);
+        assert_eq!(repo.keyless(["verify", "nowhere"]).code, 2);
+    }
+}
+
 /// Payload and armor of a vector, as files.
 fn handed(repo: &Repo, case: &str) -> Vec<u8> {
     let object = Object::split(raw(case), Kind::Commit, ObjectFormat::Sha1, None);

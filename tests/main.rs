@@ -5,6 +5,7 @@
 
 mod bits;
 mod corpus;
+mod demo;
 mod door;
 mod floors;
 mod format_gitsign;
@@ -12,6 +13,8 @@ mod git;
 mod man;
 mod oracle;
 mod payload;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
 mod support;

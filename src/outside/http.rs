@@ -172,7 +172,7 @@ impl Http {
     /// One exchange.
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, Failure> {
         let Request { endpoint, body, accept, limit, deadline } = request;
-        let late = |answered| endpoint.failure(Fault::Late { deadline, answered });
+        let late = || endpoint.failure(Fault::Late { deadline });
         let started = Instant::now();
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut builder = self.client(endpoint)?.request(method, endpoint.url.clone()).header(header::ACCEPT, accept);
@@ -181,12 +181,12 @@ impl Http {
         }
         let response = tokio::time::timeout(deadline, builder.send())
             .await
-            .map_err(|_| late(false))?
+            .map_err(|_| late())?
             .map_err(|error| endpoint.failure(Fault::Unreachable { why: causes(error) }))?;
         let (status, location) = (response.status().as_u16(), location(&response));
         let body = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), read(response, limit))
             .await
-            .map_err(|_| late(true))?
+            .map_err(|_| late())?
             .map_err(|fault| endpoint.failure(fault))?;
         Ok(Reply { endpoint: endpoint.clone(), status, location, body })
     }
@@ -288,8 +288,6 @@ pub enum Fault {
     Late {
         /// The deadline.
         deadline: Duration,
-        /// Whether an answer had begun.
-        answered: bool,
     },
     /// A URL that is not spoken to.
     NotAnEndpoint {
@@ -331,10 +329,10 @@ impl Failure {
         &self.fault
     }
 
-    /// Whether the same request may well succeed in a moment.
+    /// Whether the same request may well succeed in a moment. Who did not answer in a whole deadline will not.
     pub fn may_pass(&self) -> bool {
         match &self.fault {
-            Fault::Unreachable { .. } | Fault::Late { answered: false, .. } => true,
+            Fault::Unreachable { .. } => true,
             Fault::Status { status, .. } => matches!(status, 429 | 500..=599),
             _ => false,
         }
@@ -512,14 +510,14 @@ mod tests {
         drip.extend(vec![b"x".to_vec(); 90]);
         let started = Instant::now();
         let failure = send(&server(drip, SOON / 10)).unwrap_err();
-        assert_eq!(failure.fault(), &Fault::Late { deadline: SOON, answered: true });
+        assert_eq!(failure.fault(), &Fault::Late { deadline: SOON });
         assert!(started.elapsed() < SOON * 2 && !failure.may_pass());
 
         let silent = send(&server(Vec::new(), Duration::ZERO).below("closes at once")).unwrap_err();
         assert!(matches!(silent.fault(), Fault::Unreachable { .. }), "{silent}");
         let dumb = send(&server(vec![Vec::new()], SOON * 4)).unwrap_err();
-        assert_eq!(dumb.fault(), &Fault::Late { deadline: SOON, answered: false });
-        assert!(dumb.may_pass());
+        assert_eq!(dumb.fault(), &Fault::Late { deadline: SOON });
+        assert!(!dumb.may_pass());
 
         let short = send(&says("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhi")).unwrap_err();
         assert!(matches!(short.fault(), Fault::Broken { .. }), "{short}");

@@ -102,10 +102,11 @@ fn wait(child: &mut Child, left: impl Fn() -> Duration) -> Option<ExitStatus> {
 }
 
 /// Kills the child, and its group if it leads one: its number is not given to another before the child is waited for.
+/// `-s KILL --`: of the ways to name signal and group the one that dash and bash both read.
 fn end(child: &mut Child, group: bool) {
     if group {
         let _ = Command::new("sh")
-            .args(["-c", "kill -KILL -- \"-$0\"", &child.id().to_string()])
+            .args(["-c", "kill -s KILL -- \"-$0\"", &child.id().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -134,6 +135,26 @@ mod tests {
         assert_eq!(output("printf 123456", 5, SOON * 5), Err(Failure::TooMuch(5)));
         assert_eq!(output("yes", 5, SOON * 5), Err(Failure::TooMuch(5)));
         assert!(matches!(output("echo token; exit 3", 99, SOON * 5), Err(Failure::Ended(_))));
+    }
+
+    #[test]
+    fn its_children_end_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let command = format!("sleep 60 & echo $! > '{}'; wait", file.display());
+        // With a terminal there is no group of its own, and Ctrl-C reaches all.
+        if terminal::device().is_some() {
+            return;
+        }
+        assert_eq!(output(&command, 99, SOON), Err(Failure::Late(SOON)));
+        let pid = std::fs::read_to_string(file).unwrap();
+        let alive = || Command::new("sh").args(["-c", "kill -0 \"$0\"", pid.trim()]).status().unwrap().success();
+        let began = Instant::now();
+        // Whoever inherits a killed process needs a moment to notice.
+        while alive() && began.elapsed() < SOON * 5 {
+            thread::sleep(POLL);
+        }
+        assert!(!alive(), "{pid}");
     }
 
     #[test]

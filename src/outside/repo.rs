@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::config::{File, Source};
@@ -93,7 +94,11 @@ impl Repository {
     /// The one object that `rev` names; an annotated tag is not peeled.
     pub fn resolve(&self, rev: &str) -> Result<Named, Unreadable> {
         let unknown = |why: String| Unreadable::Revision(format!("`{rev}` names no object here: {why}"));
-        let spec = self.inner.rev_parse(BStr::new(rev)).map_err(|error| unknown(error.to_string()))?;
+        let spec = match self.inner.rev_parse(BStr::new(rev)) {
+            Ok(spec) => spec,
+            // References that the library cannot read (reftable): git can, where it is.
+            Err(error) => return self.resolve_by_git(rev).ok_or_else(|| unknown(error.to_string())),
+        };
         let id = spec.single().ok_or_else(|| unknown("it names a range".into()))?.detach();
         let tag =
             spec.first_reference().filter(|reference| reference.target.try_id().is_some_and(|target| target == id));
@@ -101,6 +106,20 @@ impl Repository {
             reference.name.as_bstr().strip_prefix(b"refs/tags/").map(|name| name.to_str_lossy().into_owned())
         });
         Ok(Named { id: id.to_string(), tag })
+    }
+
+    fn resolve_by_git(&self, rev: &str) -> Option<Named> {
+        let ask = |format: &[&str]| {
+            let mut git = Command::new("git");
+            git.arg("--git-dir").arg(self.inner.git_dir()).args(["rev-parse", "--verify", "--quiet"]).args(format);
+            let output =
+                git.args(["--end-of-options", rev]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+            let line = String::from_utf8(output.stdout).ok()?.trim_end().to_owned();
+            (output.status.success() && !line.is_empty()).then_some(line)
+        };
+        let id = ask(&[])?;
+        let name = ask(&["--symbolic-full-name"]).unwrap_or_default();
+        Some(Named { id, tag: name.strip_prefix("refs/tags/").map(str::to_owned) })
     }
 
     fn config(&self, section: &str) -> Result<Configuration, Unreadable> {

@@ -19,7 +19,7 @@ pub(super) struct ClientFiles {
 }
 
 impl ClientFiles {
-    /// `start` is when this sandbox was made: nothing of it counted before.
+    /// Nothing of it counted before `start`.
     pub(super) fn new(world: &World, urls: &Urls, rekor: Rekor, start: i64) -> Result<Self, Failure> {
         let start = der::rfc3339(start)?;
         let (root, config) = (trusted_root(world, urls, &start), signing_config(urls, rekor, &start));

@@ -51,7 +51,11 @@ pub(super) fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     element(tag, &elements.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
+/// Tag, content, and the whole element.
+pub(super) type Element<'a> = (u8, &'a [u8], &'a [u8]);
+
 /// The first element of `bytes`, as (tag, content, the whole element, what follows).
+#[expect(clippy::type_complexity, reason = "four slices of one")]
 pub(super) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
     let [tag, first, rest @ ..] = bytes else { return None };
     let (length, head) = match first {
@@ -68,7 +72,7 @@ pub(super) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
 }
 
 /// The elements inside one element of `tag`, which must be all of `bytes`.
-pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
+pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<Element<'_>>> {
     let (found, content, _, rest) = split(bytes)?;
     if found != tag || !rest.is_empty() {
         return None;
@@ -77,7 +81,7 @@ pub(super) fn inside(tag: u8, bytes: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
 }
 
 /// The elements that stand one after the other, each as (tag, content, the whole element).
-pub(super) fn elements(mut content: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
+pub(super) fn elements(mut content: &[u8]) -> Option<Vec<Element<'_>>> {
     let mut found = Vec::new();
     while !content.is_empty() {
         let (tag, value, whole, rest) = split(content)?;
@@ -90,6 +94,15 @@ pub(super) fn elements(mut content: &[u8]) -> Option<Vec<(u8, &[u8], &[u8])>> {
 /// PEM with 64 columns.
 pub(super) fn pem(label: &str, der: &[u8]) -> Result<String, Failure> {
     ::der::pem::encode_string(label, ::der::pem::LineEnding::LF, der).map_err(Failure::new)
+}
+
+/// Label and content of the first block of PEM, whatever its columns, as Go's library reads it.
+pub(super) fn unpem(text: &[u8]) -> Option<(String, Vec<u8>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (label, rest) = text.split_once("-----BEGIN ")?.1.split_once("-----")?;
+    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
+    let body: String = body.split_ascii_whitespace().collect();
+    Some((label.to_owned(), crate::format::unbase64(&body).ok()?))
 }
 
 /// `YYYYMMDDHHMMSSZ`.

@@ -118,7 +118,7 @@ impl FromStr for Failing {
                 .iter()
                 .find(|(word, services, _)| *word == how && (services.is_empty() || services.contains(&service)))
                 .map(|(_, _, fault)| fault)
-                .ok_or_else(|| unknown(format!("`{how}` is nothing that this service does; {}", words(service))))?,
+                .ok_or_else(|| unknown(format!("`{how}` is not {}", words(service))))?,
         };
         Ok(Self { service, fault })
     }
@@ -146,7 +146,7 @@ const FAULTS: [(&str, &[Service], Fault); 15] = [
 fn words(service: Service) -> String {
     let words = FAULTS.iter().filter(|(_, services, _)| services.is_empty() || services.contains(&service));
     let words: Vec<_> = words.map(|(word, _, _)| *word).collect();
-    format!("it {}, skewed:SECONDS, slow:SECONDS", words.join(", "))
+    format!("one of {}, skewed:SECONDS, slow:SECONDS", words.join(", "))
 }
 
 /// The switches of all services.

@@ -106,8 +106,8 @@ fn bytes(field: &str, text: Option<&str>) -> Result<Option<Vec<u8>>, Grpc> {
 /// A PKCS #10 request in PEM: its subject and extensions count for nothing, its own signature for everything.
 fn requested_key(pem: &[u8]) -> Result<PublicKey, Grpc> {
     let unparsed = || Grpc::invalid(REQUEST);
-    let (label, der) = ::der::pem::decode_vec(pem).map_err(|_| unparsed())?;
-    if !matches!(label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
+    let (label, der) = der::unpem(pem).ok_or_else(unparsed)?;
+    if !matches!(label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
         return Err(unparsed());
     }
     let parts = der::inside(SEQUENCE, &der).ok_or_else(unparsed)?;
@@ -154,7 +154,7 @@ fn default_hash(kind: KeyKind) -> Hash {
 /// A key with a signature over whom the token names.
 fn proven_key(pem: &str, proof: &[u8], principal: &Principal) -> Result<PublicKey, Grpc> {
     let unparsed = || Grpc::invalid(KEY);
-    let (_, spki) = ::der::pem::decode_vec(pem.as_bytes()).map_err(|_| unparsed())?;
+    let (_, spki) = der::unpem(pem.as_bytes()).ok_or_else(unparsed)?;
     let key = PublicKey::from_spki(&spki).map_err(|_| unparsed())?;
     Memo::new()
         .check_signature(&key, default_hash(key.kind()), principal.challenge().as_bytes(), proof)

@@ -19,6 +19,13 @@ pub(super) fn content_type(request: &Request) -> String {
     value.unwrap_or("application/octet-stream").split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// Adds a field to an object.
+pub(super) fn put(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
 pub(super) fn json_reply(status: StatusCode, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::World;
 use super::faults::Service;
-use super::http::json_reply;
+use super::http::{json_reply, put};
 use super::oidc::{self, OUT_OF_BAND, Parameters};
 
 /// Addresses that every issuer has, and those where people log in, whom the e-mail issuer alone knows.
@@ -50,12 +50,16 @@ fn discovery(world: &World, people: bool) -> Response {
         "subject_types_supported": ["public"],
     });
     if people {
-        reply["authorization_endpoint"] = format!("{issuer}/auth").into();
-        reply["code_challenge_methods_supported"] = json!(["S256"]);
-        reply["device_authorization_endpoint"] = format!("{issuer}/device/code").into();
-        reply["grant_types_supported"] = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
-        reply["token_endpoint"] = format!("{issuer}/token").into();
-        reply["token_endpoint_auth_methods_supported"] = json!(["none"]);
+        put(&mut reply, "authorization_endpoint", format!("{issuer}/auth"));
+        put(&mut reply, "code_challenge_methods_supported", json!(["S256"]));
+        put(&mut reply, "device_authorization_endpoint", format!("{issuer}/device/code"));
+        put(
+            &mut reply,
+            "grant_types_supported",
+            json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]),
+        );
+        put(&mut reply, "token_endpoint", format!("{issuer}/token"));
+        put(&mut reply, "token_endpoint_auth_methods_supported", json!(["none"]));
     }
     json_reply(StatusCode::OK, &reply)
 }

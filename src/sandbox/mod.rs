@@ -21,8 +21,9 @@
 //! - The CT log and the writers of Rekor v2 integrate at once: no batch, no wait, no witness. The CT log answers nobody.
 //! - Rekor v1 knows `hashedrekord` alone, has no search index and no `entries/retrieve`; both Rekors refuse Ed25519,
 //!   which the real ones take prehashed. Its global index is 1,000 ahead of its tree's, as after an earlier shard.
+//! - rcgen orders a leaf's extensions in its own way: authority key identifier, names and usages come first.
 //! - JSON is read strictly: no snake_case names, no URL-safe base64. What is wrong with broken JSON is said in other
-//!   words than Go's. Connections end with their answer.
+//!   words than Go's, and the fields of an error stand in the alphabet's order. Connections end with their answer.
 
 mod authority;
 mod clients;
@@ -65,6 +66,9 @@ pub use oidc::Identity;
 
 /// Of every certificate of its authorities: by this a trust root is known to be a sandbox's.
 const ORGANIZATION: &str = "git-keyless sandbox";
+/// How old its authorities and windows are at their first start, so that a clock that is wrong on purpose is outside of
+/// nothing else: a day.
+const AGE_SECONDS: i64 = 86_400;
 /// How long a port may take to close or to open.
 const PORT_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -153,7 +157,7 @@ impl Sandbox {
             timestamp: format!("{}/api/v1/timestamp", url(&timestamp)?),
         };
         let clock = Clock::default();
-        let since = directory.keep("since", || Ok(clock.now().to_string().into_bytes()))?;
+        let since = directory.keep("since", || Ok((clock.now() - AGE_SECONDS).to_string().into_bytes()))?;
         let since = String::from_utf8(since).ok().and_then(|text| text.parse().ok());
         let since = since.ok_or_else(|| Failure::new("the file `since` is no number of seconds"))?;
         let world = Arc::new(World {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::authority::{Principal, Subject};
 use super::faults::Fault;
+use super::http::put;
 use super::state::{self, Directory, fresh_p256};
 use super::{Failure, der};
 use crate::format::hex;
@@ -259,11 +260,11 @@ impl Provider {
             }
             Identity::Uri(uri) => json!({ "iss": self.uri_issuer(), "sub": uri }),
         };
-        claims["aud"] = AUDIENCE.into();
-        claims["iat"] = now.into();
-        claims["exp"] = (now + TOKEN_SECONDS).into();
+        put(&mut claims, "aud", AUDIENCE);
+        put(&mut claims, "iat", now);
+        put(&mut claims, "exp", now + TOKEN_SECONDS);
         if let Some(nonce) = nonce {
-            claims["nonce"] = if fault == Fault::WrongNonce { secret()?.into() } else { nonce.into() };
+            put(&mut claims, "nonce", if fault == Fault::WrongNonce { secret()? } else { nonce });
         }
         let header = json!({ "alg": "ES256", "kid": self.kid(), "typ": "JWT" });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

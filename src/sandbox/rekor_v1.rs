@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 use super::faults::{Fault, Service};
-use super::http::{Swagger, body, content_type, json_error, json_reply};
+use super::http::{Swagger, body, content_type, json_error, json_reply, put};
 use super::log::{Entry, Log, Place, Proof, certified_key, checkpoint};
 use super::state::{Directory, fresh_p256};
 use super::tree::leaf_hash;
@@ -93,7 +93,11 @@ impl RekorV1 {
             "treeSize": proof.size,
         });
         let mut entry_reply = promised;
-        entry_reply["verification"] = json!({ "inclusionProof": inclusion, "signedEntryTimestamp": base64(&promise) });
+        put(
+            &mut entry_reply,
+            "verification",
+            json!({ "inclusionProof": inclusion, "signedEntryTimestamp": base64(&promise) }),
+        );
         Ok(json!({ self.uuid(&entry.body): entry_reply }))
     }
 
@@ -133,7 +137,9 @@ async fn create_entry(State(world): State<Arc<World>>, request: Request) -> Resu
     let fault = world.switches.of(Service::TransparencyLog);
     if fault == Fault::OtherEntry {
         let nonce = key::random::<32>().map_err(|error| Swagger::internal(Failure::new(error)))?;
-        canonical["spec"]["data"]["hash"]["value"] = hex(&nonce).into();
+        if let Some(hash) = canonical.pointer_mut("/spec/data/hash") {
+            put(hash, "value", hex(&nonce));
+        }
     }
     let (log, body) = (&world.rekor_v1, canonical.to_string().into_bytes());
     let uuid = log.uuid(&body);
@@ -207,18 +213,18 @@ fn canonical(request: &[u8]) -> Result<Value, Swagger> {
 
 /// A key or a certificate, with its PEM written anew.
 fn verifier(pem: &[u8]) -> Option<(PublicKey, String)> {
-    let (label, contents) = ::der::pem::decode_vec(pem).ok()?;
-    let key = match label {
+    let (label, contents) = der::unpem(pem)?;
+    let key = match label.as_str() {
         "CERTIFICATE" => certified_key(&contents)?,
         "PUBLIC KEY" => PublicKey::from_spki(&contents).ok()?,
         _ => return None,
     };
-    Some((key, der::pem(label, &contents).ok()?))
+    Some((key, der::pem(&label, &contents).ok()?))
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (digits && text.len() % 2 == 0).then(|| {
+    (digits && text.len().is_multiple_of(2)).then(|| {
         text.as_bytes()
             .chunks(2)
             .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())

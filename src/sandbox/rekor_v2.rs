@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, Service};
-use super::http::{Grpc, body, json_reply};
+use super::http::{Grpc, body, json_reply, put};
 use super::log::{Log, Place, certified_key, checkpoint};
 use super::state::Directory;
 use super::{Failure, World};
@@ -146,7 +146,9 @@ async fn create_entry(State(world): State<Arc<World>>, request: Request) -> Resu
     let fault = world.switches.of(Service::TransparencyLog);
     if fault == Fault::OtherEntry {
         let nonce = key::random::<32>().map_err(|error| Grpc::internal(Failure::new(error)))?;
-        canonical["spec"]["hashedRekordV002"]["data"]["digest"] = base64(&nonce).into();
+        if let Some(data) = canonical.pointer_mut("/spec/hashedRekordV002/data") {
+            put(data, "digest", base64(&nonce));
+        }
     }
     let log = &world.rekor_v2;
     let time = world.now(Service::TransparencyLog);

@@ -124,7 +124,7 @@ fn has_openssl() -> bool {
     *HAS.get_or_init(|| {
         let has = support::installed("openssl").is_some();
         if !has {
-            println!("SKIPPED: no openssl here: no second opinion on the CMS");
+            support::skipped("no openssl here: no second opinion on the CMS");
         }
         has
     })

@@ -8,17 +8,29 @@ use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sign::{self, Deadlines, Options, Timestamp};
 use git_keyless::trust::{SigningConfig, TrustRoot};
 
-use crate::stack::{DEV, Route, Stack};
+use crate::stack::{DEV, Route, Service, Stack};
 
-/// The armor, or what the person would read.
-pub(crate) fn sign(stack: &Stack, signing_config: &str, route: Route, deadline: Duration) -> Result<String, String> {
+/// The armor, or what the person would read. `deadline` is for one service alone: under load the others may be slow.
+pub(crate) fn sign(
+    stack: &Stack,
+    signing_config: &str,
+    (service, route): (Service, Route),
+    deadline: Duration,
+) -> Result<String, String> {
+    let mut deadlines = Deadlines::default();
+    match service {
+        Service::Fulcio => deadlines.certificate = deadline,
+        Service::RekorV1 | Service::RekorV2 => deadlines.entry = deadline,
+        Service::Tsa => deadlines.timestamp = deadline,
+        Service::Oidc => {}
+    }
     let root = TrustRoot::parse(&std::fs::read(stack.trusted_root()).unwrap(), "custom").unwrap();
     let now = Time::from_unix(SystemTime::UNIX_EPOCH.elapsed().unwrap()).unwrap();
     let services = SigningConfig::parse(signing_config.as_bytes()).unwrap().services(now).unwrap();
     let token = oidc::check(IdToken::parse(&stack.token(&DEV)).unwrap(), DEFAULT_AUDIENCE, now).unwrap();
     let options = Options {
         timestamp: if route == Route::V1Token { Timestamp::Always } else { Timestamp::AsNeeded },
-        deadlines: Deadlines { certificate: deadline, entry: deadline, timestamp: deadline, ..Deadlines::default() },
+        deadlines,
         retry: None,
         ..Options::new(services)
     };

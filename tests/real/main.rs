@@ -2,8 +2,10 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod callers;
 #[cfg(feature = "sandbox")]
 mod compare;
+mod configs;
 mod faults;
 #[cfg(feature = "sandbox")]
 mod foreign;
@@ -13,6 +15,7 @@ mod http;
 mod judge;
 mod letters;
 mod library;
+mod places;
 mod proxy;
 mod secrecy;
 mod stack;

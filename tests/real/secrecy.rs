@@ -5,7 +5,7 @@ use std::fs::File;
 use crate::faults::check_keeps_secret;
 use crate::good::signing;
 use crate::stack::{DEV, Route, Service, Stack};
-use crate::support::{Answer, Git, Repo, installed};
+use crate::support::{Answer, Git, Repo, installed, skipped};
 
 /// How the token gets in.
 const SOURCES: [&str; 3] = ["file", "command", "environment"];
@@ -93,7 +93,7 @@ fn it_is_in_no_error() {
 fn it_goes_to_the_certificate_authority_alone() {
     let Some(stack) = Stack::shared() else { return };
     if installed("strace").is_none() {
-        println!("SKIPPED: no strace here: where the token is written to is not watched");
+        skipped("no strace here: where the token is written to is not watched");
         return;
     }
     for source in SOURCES {
@@ -103,7 +103,7 @@ fn it_goes_to_the_certificate_authority_alone() {
         let wrapper = ["strace", "-f", "-yy", "-v", "-s", "1000000", "-e", calls, "-o", trace.to_str().unwrap()];
         let (token, answer) = commit(&repo, stack, source, &wrapper);
         if answer.code != 0 && File::open(&trace).is_ok_and(|file| file.metadata().unwrap().len() < 200) {
-            println!("SKIPPED: strace may not trace here: {}", answer.stderr);
+            skipped(&format!("strace may not trace here: {}", answer.stderr));
             return;
         }
         answer.ok();

@@ -158,7 +158,7 @@ fn stacks() -> Option<&'static [Stack; 2]> {
     static STACKS: OnceLock<Option<([Stack; 2], Child)>> = OnceLock::new();
     let found = STACKS.get_or_init(|| servers().map(|bin| start(&bin)));
     if found.is_none() {
-        println!("SKIPPED: no Sigstore servers in $RS_BIN or ~/.cache/realstack: see tests/real/README.md");
+        crate::support::skipped("no Sigstore servers in $RS_BIN or ~/.cache/realstack: see tests/real/README.md");
     }
     found.as_ref().map(|(stacks, _)| stacks)
 }

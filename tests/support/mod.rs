@@ -1,8 +1,10 @@
 //! Real git in a room of its own: no setting, variable or key of whoever runs the tests gets in.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
@@ -253,4 +255,13 @@ pub(crate) fn installed(program: &str) -> Option<OsString> {
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
         .map(PathBuf::into_os_string)
+}
+
+/// Says once that something is not checked here, and why. Straight to standard error: what goes through `print!` is shown
+/// of failing tests alone.
+pub(crate) fn skipped(why: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(why.to_owned()) {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {why}\n").as_bytes());
+    }
 }

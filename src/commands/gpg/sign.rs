@@ -13,7 +13,7 @@ use super::{SignCall, complain};
 use crate::commands::{Stop, now, settings, trust_root, trusted_identities};
 use crate::config::{ID_TOKEN_FILE, SIGNING_CONFIG, Settings, TIMESTAMP, TOKEN_COMMAND, TRUSTED_ROOT};
 use crate::format::cms;
-use crate::format::object::MAX_OBJECT_BYTES;
+use crate::format::object::{Kind, MAX_OBJECT_BYTES};
 use crate::format::status;
 use crate::format::time::Time;
 use crate::outside::oidc::{self, CheckedToken, DEFAULT_AUDIENCE, Source};
@@ -39,10 +39,12 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
 fn sign(call: &SignCall) -> Result<(), Stop> {
     // To its end before anything else: a payload that is left unread makes git say that signing failed.
     let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
+    check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
     let root = trust_root(None, &settings)?;
     let now = now()?;
     let options = options(&settings, now)?;
+    check_one_instance(&options, &root, &settings)?;
     let source = source(&settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
     let signed = runtime.block_on(async {
@@ -54,6 +56,31 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     let signed = signed?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
+}
+
+/// git looks for a tag's signature at the beginning of a line, and would glue it to the last one.
+fn check_findable(payload: &[u8]) -> Result<(), Stop> {
+    match Kind::guess(payload) == Kind::Tag && !payload.ends_with(b"\n") {
+        true => Err(Stop::new(
+            "this tag's message does not end with a line feed, and git would never find a signature behind it; \
+             make the tag without --cleanup=verbatim",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The built-in root speaks for the public instance alone: a token is not sent anywhere whose certificate could not
+/// be judged afterwards.
+fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) -> Result<(), Stop> {
+    let explicit = settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_some();
+    let url = options.services.authority.url.as_str();
+    match explicit || root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
+        true => Ok(()),
+        false => Err(Stop::new(format!(
+            "{SIGNING_CONFIG} names {url}, which is not the public instance; name its trust root too: \
+             git config --global {TRUSTED_ROOT} FILE"
+        ))),
+    }
 }
 
 /// The services, which only an explicit signing config names: nobody writes to a public log by accident.
@@ -73,8 +100,10 @@ fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
             "it brings a trust root of its own; name it for verifying too: git config --global {TRUSTED_ROOT} {path}"
         )));
     }
-    let services =
-        SigningConfig::parse(&bytes).map_err(|why| refused(&why))?.services(now).map_err(|why| refused(&why))?;
+    let services = SigningConfig::parse(&bytes)
+        .map_err(|why| refused(&why))?
+        .services(now)
+        .map_err(|why| refused(&format!("{why}; ask who runs the instance for a current one")))?;
     let timestamp = match settings.text(TIMESTAMP).map_err(Stop::new)? {
         None | Some(("needed", _)) => Timestamp::AsNeeded,
         Some(("always", _)) => Timestamp::Always,
