@@ -47,7 +47,7 @@ pub(super) const KNOWN: &[(&str, &str, &str)] = &[
     ("rekor v2: null for digest", "/message: other words", STRICT),
     ("rekor v2: null for signature", "/message: other words", STRICT),
     ("rekor v2: number for key details", "status: 400 | 409", STRICT),
-    ("rekor v2: number for key details", "x-log-index: none | 0", STRICT),
+    ("rekor v2: number for key details", "x-log-index: none | #", STRICT),
     ("rekor v2: refused key details", "status: 400 | 201", BELIEVES),
     ("rekor v2: unknown key details", "/message: other words", WORDS),
     ("rekor v2: unknown tile", "content-type: text/plain; charset=utf-8 | none", FRONT),
