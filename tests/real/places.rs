@@ -38,7 +38,7 @@ fn settings_wherever_git_reads_them() {
             }
             match place {
                 "include" => repo.config("include.path", &file),
-                "includeIf" => repo.config("includeIf.gitdir:~/work/.path", &file),
+                "includeIf" => repo.config("includeIf.gitdir:~/checkout/.path", &file),
                 _ => {}
             }
             let run = |args: &[&str]| {

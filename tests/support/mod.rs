@@ -107,7 +107,7 @@ impl Repo {
     /// `hash` is `sha1` or `sha256`.
     pub(crate) fn init(git: &Git, hash: &str) -> Self {
         let home = TempDir::new().unwrap();
-        let path = home.path().join("work");
+        let path = home.path().join("checkout");
         std::fs::create_dir(&path).unwrap();
         let repo = Self { git: git.clone(), path, home };
         repo.run(["init", "-q", "-b", "main", &format!("--object-format={hash}")]).ok();
