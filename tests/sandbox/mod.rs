@@ -5,6 +5,7 @@ mod git;
 mod refusals;
 mod running;
 mod signing;
+mod wrong_keys;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use git_keyless::key::Memo;
 use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sandbox::{Identity, Options, Rekor, Sandbox};
 use git_keyless::sign::{self, Deadlines, Signed, Timestamp};
-use git_keyless::trust::{SigningConfig, TrustRoot};
+use git_keyless::trust::{Services, SigningConfig, TrustRoot};
 use git_keyless::verify::{Verified, Verifier};
 
 const PAYLOAD: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nsandbox\n";
@@ -64,13 +65,35 @@ fn signed_within(
     identity: &Identity,
     timestamp: Timestamp,
 ) -> Result<Signed, sign::Failure> {
+    let deadlines = Deadlines { certificate: deadline, entry: deadline, timestamp: deadline, total: 4 * deadline };
+    let options = sign::Options { timestamp, deadlines, retry, ..sign::Options::new(services(sandbox)) };
+    ask(&root(sandbox), sandbox, identity, &options)
+}
+
+/// Signs under a trust root that need not be the sandbox's own.
+fn signed_under(
+    root: &TrustRoot,
+    sandbox: &Sandbox,
+    identity: &Identity,
+    timestamp: Timestamp,
+) -> Result<Signed, sign::Failure> {
+    ask(root, sandbox, identity, &sign::Options { timestamp, ..sign::Options::new(services(sandbox)) })
+}
+
+fn services(sandbox: &Sandbox) -> Services {
+    SigningConfig::parse(sandbox.signing_config()).unwrap().services(now()).unwrap()
+}
+
+fn ask(
+    root: &TrustRoot,
+    sandbox: &Sandbox,
+    identity: &Identity,
+    options: &sign::Options,
+) -> Result<Signed, sign::Failure> {
     let token = IdToken::parse(&sandbox.mint(identity).unwrap()).unwrap();
     let token = oidc::check(token, DEFAULT_AUDIENCE, now()).unwrap();
-    let services = SigningConfig::parse(sandbox.signing_config()).unwrap().services(now()).unwrap();
-    let deadlines = Deadlines { certificate: deadline, entry: deadline, timestamp: deadline, total: 4 * deadline };
-    let options = sign::Options { timestamp, deadlines, retry, ..sign::Options::new(services) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(sign::sign(PAYLOAD, token, &root(sandbox), &options, now()))
+    runtime.block_on(sign::sign(PAYLOAD, token, root, options, now()))
 }
 
 fn verified(root: &TrustRoot, armor: &str) -> Verified {

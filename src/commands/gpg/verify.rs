@@ -116,12 +116,12 @@ fn explain(report: &Report, answer: &Answer) {
             }
         }
         (_, Some(identity), None) => complain(&format!(
-            "{} ({}) is not accepted (keyless.requireTrusted)",
+            "{} ({}) is not accepted (keyless.requireTrusted){sandbox}",
             identity.subject.name(),
             identity.issuer
         )),
         (_, _, Some(reason)) => {
-            complain(&format!("{} signature: {reason}", report.verdict().name()));
+            complain(&format!("{} signature{sandbox}: {reason}", report.verdict().name()));
             complain(reason.advice());
         }
         (_, None, None) => complain(&report.message()),
