@@ -19,3 +19,4 @@ mod schema;
 #[expect(dead_code, reason = "shared with the real-server suite")]
 mod support;
 mod vectors;
+mod windows;
