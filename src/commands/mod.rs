@@ -3,6 +3,7 @@
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod gpg;
+mod identity;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod show;

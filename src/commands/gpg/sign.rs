@@ -5,25 +5,18 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
-
-use zeroize::Zeroizing;
 
 use super::{SignCall, complain};
-use crate::commands::{Stop, now, settings, trust_root, trusted_identities};
-use crate::config::{ID_TOKEN_FILE, SIGNING_CONFIG, Settings, TIMESTAMP, TOKEN_COMMAND, TRUSTED_ROOT};
+use crate::commands::{Stop, identity, now, settings, trust_root, trusted_identities};
+use crate::config::{SIGNING_CONFIG, Settings, TIMESTAMP, TRUSTED_ROOT};
 use crate::format::cms;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES};
 use crate::format::status;
 use crate::format::time::Time;
-use crate::outside::oidc::{self, CheckedToken, DEFAULT_AUDIENCE, Source};
 use crate::outside::{files, terminal};
 use crate::policy::{Circumstance, Policy};
 use crate::sign::{self, Options, Signed, Timestamp};
 use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
-
-/// How long a file or command may take to give an ID token.
-const TOKEN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Nothing on standard output unless everything held.
 pub(super) fn run(call: &SignCall) -> ExitCode {
@@ -45,10 +38,10 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     let now = now()?;
     let options = options(&settings, now)?;
     check_one_instance(&options, &root, &settings)?;
-    let source = source(&settings)?;
+    let source = identity::source(&settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
     let signed = runtime.block_on(async {
-        let token = token(&source, now).await?;
+        let token = identity::token(&source, now).await?;
         sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new)
     });
     // A command that ignores its deadline must not keep git waiting.
@@ -116,32 +109,6 @@ fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
         }
     };
     Ok(Options { timestamp, ..Options::new(services) })
-}
-
-/// The first of environment, file and command; logging in will be the last.
-fn source(settings: &Settings) -> Result<Source, Stop> {
-    if let Some(token) = std::env::var_os("SIGSTORE_ID_TOKEN").filter(|token| !token.is_empty()) {
-        let token = token.into_string().map_err(|_| Stop::new("SIGSTORE_ID_TOKEN is not text; it must be one JWT"))?;
-        return Ok(Source::Value(Zeroizing::new(token)));
-    }
-    if let Some((path, value)) = settings.text(ID_TOKEN_FILE).map_err(Stop::new)? {
-        return files::expand(path)
-            .map(Source::File)
-            .map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)));
-    }
-    if let Some((command, _)) = settings.text(TOKEN_COMMAND).map_err(Stop::new)? {
-        return Ok(Source::Command(command.to_owned()));
-    }
-    Err(Stop::new(format!("nobody says who you are: set SIGSTORE_ID_TOKEN, {ID_TOKEN_FILE} or {TOKEN_COMMAND}")))
-}
-
-/// Whose it is is shown before it is used: what happens next is public.
-async fn token(source: &Source, now: Time) -> Result<CheckedToken, Stop> {
-    let token = oidc::request(source, TOKEN_DEADLINE).await.map_err(Stop::new)?;
-    let checked = oidc::check(token, DEFAULT_AUDIENCE, now).map_err(|why| Stop::new(format!("{source}: {why}")))?;
-    let claims = checked.claims();
-    terminal::say(&format!("git-keyless: signing as {} ({})", claims.name(), claims.certified_issuer()));
-    Ok(checked)
 }
 
 /// Step 9 only warns: who is accepted is for others to say.
