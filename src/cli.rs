@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "sandbox")]
+use clap::ArgGroup;
 use clap::{Args, Parser, Subcommand};
 
 /// Sign git commits with the identity you already have, and verify them anywhere, offline.
@@ -139,15 +141,25 @@ pub enum SandboxCommand {
 
 /// Arguments of `sandbox token`.
 #[cfg(feature = "sandbox")]
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["email", "spiffe", "uri", "workflow"]).required(true))]
 pub struct SandboxToken {
     /// The sandbox's directory
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// For this e-mail address
-    #[arg(long, value_name = "EMAIL", conflicts_with = "uri", required_unless_present = "uri")]
+    #[arg(long, value_name = "EMAIL")]
     pub email: Option<String>,
+    /// As if this other provider had vouched for the address; certificates name it as their issuer
+    #[arg(long, value_name = "URL", requires = "email")]
+    pub connector: Option<String>,
+    /// For this SPIFFE id
+    #[arg(long, value_name = "ID")]
+    pub spiffe: Option<String>,
     /// For this URI
     #[arg(long, value_name = "URI")]
     pub uri: Option<String>,
+    /// For a run of this workflow of GitHub Actions
+    #[arg(long, value_name = "OWNER/REPOSITORY/PATH@REF")]
+    pub workflow: Option<String>,
 }

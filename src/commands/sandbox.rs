@@ -34,11 +34,16 @@ fn announce(sandbox: &Sandbox) {
 }
 
 fn token(args: &SandboxToken) -> Result<(), Stop> {
-    let identity = match (&args.email, &args.uri) {
-        (Some(email), None) => Identity::Email(email.clone()),
-        (None, Some(uri)) => Identity::Uri(uri.clone()),
-        _ => return Err(Stop::new("for whom? --email EMAIL or --uri URI")),
-    };
+    let identity = identity(args.clone()).ok_or_else(|| Stop::new("for whom? --email EMAIL, or see -h"))?;
     println!("{}", sandbox::mint(&args.dir, &identity).map_err(Stop::new)?);
     Ok(())
+}
+
+fn identity(args: SandboxToken) -> Option<Identity> {
+    let address = args.email.map(|email| match args.connector {
+        Some(connector) => Identity::Federated { email, connector },
+        None => Identity::Email(email),
+    });
+    let spiffe = || args.spiffe.map(Identity::Spiffe);
+    address.or_else(spiffe).or(args.uri.map(Identity::Uri)).or(args.workflow.map(Identity::Workflow))
 }

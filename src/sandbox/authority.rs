@@ -11,6 +11,7 @@ use rcgen::{
 use super::ct::CtLog;
 use super::der::{self, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTF8_STRING, element};
 use super::faults::Fault;
+use super::identity::{Principal, Subject};
 use super::state::{Directory, fresh_p256};
 use super::{Failure, ORGANIZATION};
 use crate::key::{self, KeyKind, PublicKey, sha1_of};
@@ -19,32 +20,6 @@ use crate::key::{self, KeyKind, PublicKey, sha1_of};
 const LIFETIME_SECONDS: i64 = 600;
 /// What the authorities' own certificates live: ten years.
 const AUTHORITY_SECONDS: i64 = 3650 * 86_400;
-
-/// Whom a certificate is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
-    Email(String),
-    Uri(String),
-}
-
-/// What a token proves: who, and the words that Fulcio writes down about it.
-#[derive(Clone, Debug)]
-pub(super) struct Principal {
-    pub(super) subject: Subject,
-    pub(super) issuer: String,
-    /// `sub`.
-    pub(super) token_subject: String,
-}
-
-impl Principal {
-    /// What a proof of possession is a signature over.
-    pub(super) fn challenge(&self) -> &str {
-        match &self.subject {
-            Subject::Email(email) => email,
-            Subject::Uri(_) => &self.token_subject,
-        }
-    }
-}
 
 /// A chain that certifies: a root, and below it the certificate whose key signs.
 pub(super) struct Chain {
@@ -223,20 +198,18 @@ fn leaf(principal: &Principal, key: &Certified, now: i64, fault: Fault) -> Resul
         (Subject::Email(email), _) => SanType::Rfc822Name(ia5(email)?),
         (Subject::Uri(uri), _) => SanType::URI(ia5(uri)?),
     };
-    let fulcio =
-        |last: u64, content: Vec<u8>| CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], content);
-    let text = |text: &str| element(UTF8_STRING, &[text.as_bytes()]);
+    let mut extensions =
+        vec![CustomExtension::from_oid_content(&[2, 5, 29, 14], element(OCTET_STRING, &[&key_id(key)]))];
+    extensions.extend(principal.words().into_iter().map(|(last, word)| {
+        // Those of the first years are bare text.
+        let content = if last < 7 { word.as_bytes().to_vec() } else { element(UTF8_STRING, &[word.as_bytes()]) };
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], content)
+    }));
     let mut params = between(now, LIFETIME_SECONDS)?;
     params.subject_alt_names = vec![subject];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     params.use_authority_key_identifier_extension = true;
-    params.custom_extensions = vec![
-        CustomExtension::from_oid_content(&[2, 5, 29, 14], element(OCTET_STRING, &[&key_id(key)])),
-        // The issuer's old form is its bare text.
-        fulcio(1, principal.issuer.as_bytes().to_vec()),
-        fulcio(8, text(&principal.issuer)),
-        fulcio(24, text(&principal.token_subject)),
-    ];
+    params.custom_extensions = extensions;
     Ok(params)
 }

@@ -10,10 +10,10 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authority::Principal;
 use super::der::{self, BIT_STRING, OBJECT_IDENTIFIER, SEQUENCE};
 use super::faults::Service;
 use super::http::{Grpc, body, json_reply};
+use super::identity::{Kind, Principal};
 use super::{Failure, World};
 use crate::format::unbase64;
 use crate::key::{Hash, KeyKind, Memo, PublicKey};
@@ -168,11 +168,10 @@ async fn trust_bundle(State(world): State<Arc<World>>) -> Result<Response, Grpc>
 }
 
 async fn configuration(State(world): State<Arc<World>>) -> Response {
-    let issuer = |url: &str, kind: &str, claim: &str| -> Value {
-        json!({ "issuerUrl": url, "audience": "sigstore", "challengeClaim": claim, "spiffeTrustDomain": "",
-                "issuerType": kind, "subjectDomain": "", "skipEmailVerification": false })
+    let issuer = |kind: Kind| -> Value {
+        json!({ "issuerUrl": world.provider.issuer(kind), "audience": "sigstore",
+                "challengeClaim": kind.challenge_claim(), "spiffeTrustDomain": "", "issuerType": kind.word(),
+                "subjectDomain": "", "skipEmailVerification": false })
     };
-    let provider = &world.provider;
-    let issuers = [issuer(&provider.email_issuer(), "email", "email"), issuer(&provider.uri_issuer(), "uri", "sub")];
-    json_reply(StatusCode::OK, &json!({ "issuers": issuers }))
+    json_reply(StatusCode::OK, &json!({ "issuers": Kind::ALL.map(issuer) }))
 }

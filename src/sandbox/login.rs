@@ -12,15 +12,19 @@ use serde_json::json;
 use super::World;
 use super::faults::Service;
 use super::http::{json_reply, put};
+use super::identity::Kind;
 use super::oidc::{self, OUT_OF_BAND, Parameters};
 
 /// Addresses that every issuer has, and those where people log in, whom the e-mail issuer alone knows.
 pub(super) fn router(world: Arc<World>) -> Router {
-    Router::new()
-        .route("/email/.well-known/openid-configuration", get(email_discovery))
-        .route("/uri/.well-known/openid-configuration", get(uri_discovery))
-        .route("/email/keys", get(keys))
-        .route("/uri/keys", get(keys))
+    let mut router = Router::new();
+    for kind in Kind::ALL {
+        let discovery = async move |State(world): State<Arc<World>>| discovery(&world, kind);
+        router = router
+            .route(&format!("/{}/.well-known/openid-configuration", kind.path()), get(discovery))
+            .route(&format!("/{}/keys", kind.path()), get(keys));
+    }
+    router
         .route("/email/auth", get(login_page).post(log_in))
         .route("/email/token", post(token))
         .route("/email/device/code", post(device_code))
@@ -29,18 +33,9 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-async fn email_discovery(State(world): State<Arc<World>>) -> Response {
-    discovery(&world, true)
-}
-
-async fn uri_discovery(State(world): State<Arc<World>>) -> Response {
-    discovery(&world, false)
-}
-
 /// OpenID Connect Discovery 1.0 section 3.
-fn discovery(world: &World, people: bool) -> Response {
-    let provider = &world.provider;
-    let issuer = if people { provider.email_issuer() } else { provider.uri_issuer() };
+fn discovery(world: &World, kind: Kind) -> Response {
+    let issuer = world.provider.issuer(kind);
     let mut reply = json!({
         "id_token_signing_alg_values_supported": ["ES256"],
         "issuer": issuer,
@@ -49,7 +44,7 @@ fn discovery(world: &World, people: bool) -> Response {
         "scopes_supported": ["openid", "email"],
         "subject_types_supported": ["public"],
     });
-    if people {
+    if kind == Kind::Email {
         put(&mut reply, "authorization_endpoint", format!("{issuer}/auth"));
         put(&mut reply, "code_challenge_methods_supported", json!(["S256"]));
         put(&mut reply, "device_authorization_endpoint", format!("{issuer}/device/code"));

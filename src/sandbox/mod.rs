@@ -6,7 +6,7 @@
 //! rekor_v1  entries, promises, proofs  \
 //! rekor_v2  entries, checkpoint, tiles  > log (entries in a file) -> tree (Merkle)
 //! timestamp RFC 3161
-//! login     pages and endpoints        -> oidc (tokens, codes, devices)
+//! login     pages and endpoints        -> oidc (tokens, codes, devices) -> identity (claims, whom they are about)
 //! state     the directory: lock, keys, ports      clients   the files for clients
 //! http, der answers in the real servers' shapes, DER by hand
 //! ```
@@ -16,8 +16,8 @@
 //!
 //! # Unlike the real servers
 //!
-//! - The identity provider believes every address; the certificate authority takes any URI as a subject, since it has
-//!   no configuration to compare hosts with, and knows no other kinds of issuers.
+//! - The identity provider believes every address; the certificate authority takes any URI and any SPIFFE id as a
+//!   subject, since it has no configuration to compare hosts and trust domains with, and of forges knows GitHub alone.
 //! - The CT log and the writers of Rekor v2 integrate at once: no batch, no wait, no witness. The CT log answers nobody.
 //! - Rekor v1 knows `hashedrekord` alone, has no search index and no `entries/retrieve`; both Rekors refuse Ed25519,
 //!   which the real ones take prehashed. Its global index is 1,000 ahead of its tree's, as after an earlier shard.
@@ -32,6 +32,7 @@ mod der;
 mod faults;
 mod fulcio;
 mod http;
+mod identity;
 mod log;
 mod login;
 mod oidc;
@@ -62,7 +63,7 @@ use self::state::{Directory, READY};
 use self::timestamp::TimestampAuthority;
 
 pub use faults::{Failing, Fault, Service, UnknownFault};
-pub use oidc::Identity;
+pub use identity::Identity;
 
 /// Of every certificate of its authorities: by this a trust root is known to be a sandbox's.
 const ORGANIZATION: &str = "git-keyless sandbox";
@@ -98,7 +99,7 @@ pub enum Rekor {
 /// Where its servers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
-    /// The identity provider; its issuers are `/email` and `/uri` below.
+    /// The identity provider; its issuers are `/dex`, `/email`, `/github`, `/spiffe` and `/uri` below.
     pub oidc: String,
     /// Fulcio.
     pub fulcio: String,

@@ -1,4 +1,4 @@
-//! The OpenID provider: two issuers, one for addresses and one for URIs, who believe whatever they are told.
+//! The OpenID provider: an issuer for every form of identity, each of which believes whatever it is told.
 //!
 //! A person types an address into a page, or approves a device; a program holds the directory's key. Codes, PKCE,
 //! nonces and intervals are checked as elsewhere, so that a client's mistakes show here and not in production.
@@ -12,9 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
 
-use super::authority::{Principal, Subject};
 use super::faults::Fault;
 use super::http::put;
+use super::identity::{Kind, Identity, Principal, is_address};
 use super::state::{self, Directory, fresh_p256};
 use super::{Failure, der};
 use crate::format::hex;
@@ -30,15 +30,6 @@ const CODE_SECONDS: i64 = 120;
 const DEVICE_SECONDS: i64 = 300;
 /// How long a device waits between two questions.
 pub(super) const INTERVAL_SECONDS: i64 = 1;
-
-/// Whom a token is for, as the command line says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// An e-mail address.
-    Email(String),
-    /// A URI: a workflow, a workload.
-    Uri(String),
-}
 
 /// Parameters of a request, by name.
 pub(super) type Parameters = HashMap<String, String>;
@@ -92,12 +83,9 @@ impl Provider {
         Ok(Self { base, key, codes: Mutex::default(), devices: Mutex::default() })
     }
 
-    pub(super) fn email_issuer(&self) -> String {
-        format!("{}/email", self.base)
-    }
-
-    pub(super) fn uri_issuer(&self) -> String {
-        format!("{}/uri", self.base)
+    /// `iss` of the tokens of one form.
+    pub(super) fn issuer(&self, kind: Kind) -> String {
+        kind.issuer(&self.base)
     }
 
     /// An ID token for whom the holder of the directory says.
@@ -134,17 +122,7 @@ impl Provider {
         };
         let begun = claims.get("nbf").is_none_or(|from| from.as_i64().is_some_and(|from| from <= now));
         (for_us && begun && claims.get("exp")?.as_i64()? > now).then_some(())?;
-        let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
-        let (issuer, token_subject) = (text("iss")?, text("sub").filter(|subject| !subject.is_empty())?);
-        let subject = if issuer == self.email_issuer() {
-            let verified = claims.get("email_verified") == Some(&Value::Bool(true));
-            Subject::Email(text("email").filter(|email| verified && is_address(email))?)
-        } else if issuer == self.uri_issuer() {
-            Subject::Uri(token_subject.clone()).filter_uri()?
-        } else {
-            return None;
-        };
-        Some(Principal { subject, issuer, token_subject })
+        Principal::of(&claims, &self.base)
     }
 
     /// RFC 6749 section 4.1.2: somebody has typed an address. Gives the code.
@@ -183,7 +161,7 @@ impl Provider {
             expires: now + DEVICE_SECONDS,
         };
         self.devices.lock().map_err(|_| "server_error")?.insert(device_code.clone(), device);
-        let page = format!("{}/device", self.email_issuer());
+        let page = format!("{}/device", self.issuer(Kind::Email));
         Ok(json!({ "device_code": device_code, "expires_in": DEVICE_SECONDS, "interval": INTERVAL_SECONDS,
                    "user_code": user_code, "verification_uri": page,
                    "verification_uri_complete": format!("{page}?user_code={user_code}") }))
@@ -254,12 +232,7 @@ impl Provider {
         let key = if fault == Fault::WrongSignature { &stranger } else { &self.key };
         let other = Identity::Email("somebody.else@sandbox.invalid".to_owned());
         let identity = if fault == Fault::OtherIdentity { &other } else { identity };
-        let mut claims = match identity {
-            Identity::Email(email) => {
-                json!({ "email": email, "email_verified": true, "iss": self.email_issuer(), "sub": email })
-            }
-            Identity::Uri(uri) => json!({ "iss": self.uri_issuer(), "sub": uri }),
-        };
+        let mut claims = identity.claims(&self.base)?;
         put(&mut claims, "aud", AUDIENCE);
         put(&mut claims, "iat", now);
         put(&mut claims, "exp", now + TOKEN_SECONDS);
@@ -277,19 +250,6 @@ impl Provider {
     fn kid(&self) -> String {
         hex(&sha256(&self.key.subject_public_key_info())).chars().take(16).collect()
     }
-}
-
-impl Subject {
-    /// A URI has a scheme, and nothing that a certificate could not hold.
-    fn filter_uri(self) -> Option<Self> {
-        let readable = |uri: &str| uri.contains(':') && uri.bytes().all(|byte| byte.is_ascii_graphic());
-        matches!(&self, Self::Uri(uri) if readable(uri)).then_some(self)
-    }
-}
-
-fn is_address(text: &str) -> bool {
-    let halves = text.split_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty());
-    halves.is_some_and(|(_, host)| !host.contains('@')) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 struct AuthorizationRequest {
