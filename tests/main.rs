@@ -16,7 +16,9 @@ mod payload;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
-#[expect(dead_code, reason = "shared with the real-server suite")]
+#[cfg(feature = "sandbox")]
+mod suite;
+#[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]
 mod support;
 mod vectors;
 mod windows;

@@ -14,7 +14,7 @@ use git_keyless::sandbox::{Options, Rekor, Sandbox};
 
 use self::known::KNOWN;
 use self::side::Side;
-use crate::stack::Stack;
+use crate::suite::stack::Stack;
 use crate::support::PROGRAM;
 
 #[test]

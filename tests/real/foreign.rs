@@ -7,8 +7,8 @@ use git_keyless::format::cms::{SignedData, dearmor};
 use git_keyless::sandbox::{Options, Rekor, Sandbox};
 use serde_json::{Value, json};
 
-use crate::good::signing;
-use crate::stack::{DEV, Route, Stack};
+use crate::suite::good::signing;
+use crate::suite::stack::{DEV, Route, Stack};
 use crate::support::{Answer, Git, PROGRAM, Repo, answer_to, split};
 
 /// One commit, as the others get it.

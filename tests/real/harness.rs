@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::http::{self, Message};
-use crate::proxy::{Behaviour, Proxy};
-use crate::stack::{DEV, PEOPLE, Service, Stack};
+use crate::suite::http::{self, Message};
+use crate::suite::proxy::{Behaviour, Proxy};
+use crate::suite::stack::{DEV, PEOPLE, Service, Stack};
 use crate::support::{Git, Repo, installed};
 
 #[test]

@@ -1,25 +1,15 @@
-//! Table of contents of the suite against real Sigstore servers and real git. See README.md beside this file.
+//! Table of contents of what needs real Sigstore servers. See README.md beside this file.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-mod callers;
 #[cfg(feature = "sandbox")]
 mod compare;
-mod configs;
-mod faults;
 #[cfg(feature = "sandbox")]
 mod foreign;
-mod good;
 mod harness;
-mod http;
-mod judge;
-mod letters;
-mod library;
-mod places;
-mod proxy;
-mod secrecy;
-mod stack;
+mod servers;
+#[path = "../suite/mod.rs"]
+mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 mod vectors;
-mod wrong_keys;

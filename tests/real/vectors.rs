@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::good::{odd_texts, pushed, signing};
-use crate::judge::{Expected, check_good_bytes};
-use crate::stack::{DEV, PEOPLE, Person, Route, Stack};
+use crate::suite::good::{odd_texts, pushed, signing};
+use crate::suite::judge::{Expected, check_good_bytes};
+use crate::suite::stack::{DEV, PEOPLE, Person, Route, Stack};
 use crate::support::{Git, PROGRAM, Repo, answer_to};
 
 struct Writer {

@@ -4,6 +4,7 @@ mod faults;
 mod git;
 mod refusals;
 mod running;
+mod servers;
 mod signing;
 mod wrong_keys;
 

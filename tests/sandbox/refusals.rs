@@ -13,6 +13,7 @@ use git_keyless::sandbox::{Rekor, Sandbox};
 use serde_json::{Value, json};
 
 use super::{alice, now, start};
+use crate::suite::token::changed;
 
 struct Reply {
     status: u16,
@@ -59,23 +60,7 @@ fn get(url: &str) -> Reply {
 
 /// A token with the sandbox's own key and other claims.
 fn token(sandbox: &Sandbox, changes: Value) -> String {
-    let minted = sandbox.mint(&alice()).unwrap();
-    let parts: Vec<_> = minted.split('.').collect();
-    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
-    for (name, value) in changes.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
-    let key = std::fs::read(sandbox.directory().join("keys/oidc.pk8")).unwrap();
-    let key = rcgen::KeyPair::try_from(key).unwrap();
-    let signed = format!("{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let der = rcgen::SigningKey::sign(&key, signed.as_bytes()).unwrap();
-    // SEQUENCE of two INTEGERs, each of which may have a zero in front or be short.
-    let (r, s) = der[4..].split_at(usize::from(der[3]));
-    let half = |bytes: &[u8]| -> Vec<u8> {
-        let digits: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-        [vec![0; 32 - digits.len()], digits].concat()
-    };
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode([half(r), half(&s[2..])].concat()))
+    changed(sandbox.directory(), &sandbox.mint(&alice()).unwrap(), &changes)
 }
 
 fn csr(break_it: bool) -> String {

@@ -7,8 +7,8 @@ use rcgen::{CertificateParams, KeyPair, SigningKey as _};
 use serde_json::{Value, json};
 
 use super::side::Side;
-use crate::http::Message;
-use crate::stack::Service;
+use crate::suite::http::Message;
+use crate::suite::stack::Service;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -94,7 +94,7 @@ fn fulcio(side: &Side<'_>, key: &KeyPair) -> Answers {
             "proofOfPossession": base64(&key.sign(claim.as_bytes()).unwrap()),
         } }))
     };
-    answers.push(("fulcio: key with proof", proven(crate::stack::DEV.subject)));
+    answers.push(("fulcio: key with proof", proven(crate::suite::stack::DEV.subject)));
     answers.push(("fulcio: key with a wrong proof", proven("somebody@example.test")));
     answers
 }

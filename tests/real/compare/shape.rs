@@ -3,7 +3,7 @@
 use git_keyless::format::{hex, unbase64};
 use serde_json::Value;
 
-use crate::http::Message;
+use crate::suite::http::Message;
 
 /// Headers that clients read.
 const HEADERS: [&str; 5] = ["content-type", "location", "x-log-index", "etag", "retry-after"];

@@ -8,7 +8,7 @@ use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sign::{self, Deadlines, Options, Timestamp};
 use git_keyless::trust::{SigningConfig, TrustRoot};
 
-use crate::stack::{DEV, Route, Service, Stack};
+use super::stack::{DEV, Route, Service, Stack};
 
 /// The armor, or what the person would read. `deadline` is for one service alone: under load the others may be slow.
 pub(crate) fn sign(

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::good::signing;
-use crate::judge::{Expected, check_good};
-use crate::stack::{DEV, PEOPLE, Person, Route, Stack};
+use super::good::signing;
+use super::judge::{Expected, check_good};
+use super::stack::{DEV, PEOPLE, Person, Route, Stack};
 use crate::support::{Answer, Git, PROGRAM, installed, skipped};
 
 const SETTINGS: [&str; 4] =

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::good::signing;
-use crate::judge::{Expected, check_good};
-use crate::proxy::{Behaviour, Front};
-use crate::stack::{DEV, Route, Service, Stack};
+use super::good::signing;
+use super::judge::{Expected, check_good};
+use super::proxy::{Behaviour, Front};
+use super::stack::{DEV, Route, Service, Stack};
 use crate::support::Git;
 
 type Change = fn(&mut Value);

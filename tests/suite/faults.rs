@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::good::signing;
-use crate::http::Message;
-use crate::judge::{Expected, check_good};
-use crate::proxy::{Behaviour, Change, Front, Proxy};
-use crate::stack::{DEV, PEOPLE, Route, Service, Stack};
+use super::good::signing;
+use super::http::Message;
+use super::judge::{Expected, check_good};
+use super::proxy::{Behaviour, Change, Front, Proxy};
+use super::stack::{DEV, PEOPLE, Route, Service, Stack};
 use crate::support::{Answer, Git, Repo};
-use crate::wrong_keys::nothing_is_committed;
+use super::wrong_keys::nothing_is_committed;
 
 /// Each service on a route that needs it.
 const PLACES: [(Service, Route); 5] = [
@@ -426,7 +426,7 @@ fn nobody_waits_for_ever() {
         for (what, behaviour) in [("hangs", Behaviour::Hang), ("drips", Behaviour::Drip(Duration::from_millis(20)))] {
             let front = Front::new(stack, route, service, &behaviour);
             let began = Instant::now();
-            let failure = crate::library::sign(stack, front.signing_config(), place, short).unwrap_err();
+            let failure = super::library::sign(stack, front.signing_config(), place, short).unwrap_err();
             println!("{service:?} {what}: {failure}");
             assert!(failure.contains(name(service)) && failure.contains("did not answer within"), "{failure}");
             // The certificate takes its own time; nothing else is waited for.

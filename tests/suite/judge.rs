@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::stack::{Person, Route, Stack};
+use super::stack::{Person, Route, Stack};
 use crate::support::{self, Repo, answer_to};
 
 /// What must be found in an object.

@@ -1,8 +1,8 @@
 //! What a user does all day, through the real git: it signs, and everybody who reads it back says so.
 
-use crate::judge::{Expected, check_good, check_good_bytes, fingerprint};
-use crate::proxy::{Behaviour, Front};
-use crate::stack::{DEV, PEOPLE, Person, Route, Service, Stack};
+use super::judge::{Expected, check_good, check_good_bytes, fingerprint};
+use super::proxy::{Behaviour, Front};
+use super::stack::{DEV, PEOPLE, Person, Route, Service, Stack};
 use crate::support::{Git, Repo};
 
 /// A repository that signs, and whose owner trusts `person`.

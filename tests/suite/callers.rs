@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::good::signing;
-use crate::judge::{Expected, check_good};
-use crate::proxy::{Behaviour, Front, Proxy};
-use crate::stack::{DEV, Route, Service, Stack};
+use super::good::signing;
+use super::judge::{Expected, check_good};
+use super::proxy::{Behaviour, Front, Proxy};
+use super::stack::{DEV, Route, Service, Stack};
 use crate::support::{Answer, Git, PROGRAM, answer_to};
 
 /// jj, EGit and gitoxide sign and verify in their own words.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::good::signing;
-use crate::judge::Expected;
-use crate::stack::{DEV, PEOPLE, Route, Stack};
+use super::good::signing;
+use super::judge::Expected;
+use super::stack::{DEV, PEOPLE, Route, Stack};
 use crate::support::{Git, Repo};
 
 /// One row: what git must say of `rev`.

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use crate::faults::check_keeps_secret;
-use crate::good::signing;
-use crate::stack::{DEV, Route, Service, Stack};
+use super::faults::check_keeps_secret;
+use super::good::signing;
+use super::stack::{DEV, Route, Service, Stack};
 use crate::support::{Answer, Git, Repo, installed, skipped};
 
 /// How the token gets in.
@@ -58,7 +58,7 @@ fn it_is_in_no_error() {
     let Some(stack) = Stack::shared() else { return };
     let good = stack.token(&DEV);
     let parts: Vec<_> = good.split('.').collect();
-    let other = |query| stack.token(&crate::stack::Person { query, ..DEV });
+    let other = |query| stack.token(&super::stack::Person { query, ..DEV });
     let tokens = [
         (
             "signature of another",

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::good::signing;
-use crate::proxy::{Behaviour, Front};
-use crate::stack::{DEV, Route, Service, Stack};
+use super::good::signing;
+use super::proxy::{Behaviour, Front};
+use super::stack::{DEV, Route, Service, Stack};
 use crate::support::{Git, Repo};
 
 /// What is wrong, on which route, what the message names, and how many requests a log may have seen.
@@ -26,12 +26,6 @@ struct Other {
 
 fn read(path: PathBuf) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-fn other(stack: &Stack) -> Other {
-    let pem = std::fs::read_to_string(stack.dir.join("keys/ct.pub")).unwrap();
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    Other { root: read(stack.trusted_root()), ct_key: base64.into() }
 }
 
 fn key(log: &mut Value) -> &mut Value {
@@ -110,7 +104,7 @@ const CASES: [Case; 9] = [
 #[test]
 fn signing_refuses() {
     let (Some(stack), Some(another)) = (Stack::shared(), Stack::without_ct()) else { return };
-    let other = other(another);
+    let other = Other { root: read(another.trusted_root()), ct_key: another.ct_key.clone().into() };
     for case in &CASES {
         let repo = signing(&Git::installed(), "sha1", stack, case.route, &DEV);
         let front = Front::new(stack, case.route, Service::Oidc, &Behaviour::Forward);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::http::{self, Message};
-use crate::stack::{Route, Service, Stack};
+use super::http::{self, Message};
+use super::stack::{Route, Service, Stack};
 use crate::support::Repo;
 
 /// Turns one message into another.
