@@ -7,14 +7,18 @@ const ES256: &str = "another algorithm of the provider, by choice";
 const FIRST_VALUE: &str = "the real ones stop reading after the first JSON value";
 const FRONT: &str = "the stack serves tiles from a file server of its own";
 const MISTYPED: &str = "to the sandbox a field of the wrong type is a missing one";
+const NO_SETTING: &str = "the sandbox has no hosts and trust domains to compare with";
 const NO_PRODUCT: &str = "the stack's provider is a script of this suite; nothing asks there";
 const RFC6749: &str =
     "section 5.2: a missing parameter is invalid_request; the stack's provider is a script of this suite";
+const SUBJECT: &str = "section 2 of OpenID Connect demands one; the sandbox takes no token without";
 const STRICT: &str = "the sandbox takes no null for a field and no number for an enum";
+const UNESCAPED: &str = "the real one escapes it; the sandbox writes down what it is told, or nothing";
 const VERSION: &str = "the real one does not look at the version of a query";
 const WORDS: &str = "the same verdict in other words";
 
 pub(super) const KNOWN: &[(&str, &str, &str)] = &[
+    ("federated: number for connector", "status: 400 | 200", MISTYPED),
     ("fulcio: list", "/message: other words", WORDS),
     ("fulcio: more behind it", "/message: other words", FIRST_VALUE),
     ("fulcio: null", "/message: other words", WORDS),
@@ -51,6 +55,10 @@ pub(super) const KNOWN: &[(&str, &str, &str)] = &[
     ("rekor v2: refused key details", "status: 400 | 201", BELIEVES),
     ("rekor v2: unknown key details", "/message: other words", WORDS),
     ("rekor v2: unknown tile", "content-type: text/plain; charset=utf-8 | none", FRONT),
+    ("spiffe: of another domain", "status: 200 | 400", NO_SETTING),
     ("tsa: other version", "status: 400 | 200", VERSION),
     ("tsa: ping", "content-type: text/plain; charset=utf-8 | text/plain", AXUM),
+    ("uri: of another host", "status: 200 | 400", NO_SETTING),
+    ("uri: with a blank", "status: 400 | 200", UNESCAPED),
+    ("workflow: no sub", "status: 400 | 200", SUBJECT),
 ];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::side::Side;
 use crate::suite::http::Message;
-use crate::suite::stack::Service;
+use crate::suite::stack::{DEV, PEOPLE, Person, Service};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -22,6 +22,7 @@ type Answers = Vec<(&'static str, Message)>;
 pub(super) fn all(side: &Side<'_>) -> Answers {
     let key = KeyPair::generate().unwrap();
     let mut answers = fulcio(side, &key);
+    answers.extend(identities(side, &key));
     let reply: Value = serde_json::from_slice(&answers[0].1.body).unwrap();
     let leaf = reply["signedCertificateEmbeddedSct"]["chain"]["certificates"][0].as_str().unwrap();
     let message = b"what is signed".as_slice();
@@ -42,7 +43,7 @@ fn csr(key: &KeyPair, spoilt: bool) -> String {
 }
 
 fn fulcio(side: &Side<'_>, key: &KeyPair) -> Answers {
-    let good = side.token(&json!({}));
+    let good = side.token(&DEV, &json!({}));
     let (head, signature) = good.rsplit_once('.').unwrap();
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
     let forged = format!("{head}.{flipped}{}", &signature[1..]);
@@ -51,7 +52,7 @@ fn fulcio(side: &Side<'_>, key: &KeyPair) -> Answers {
         post(json!({ "credentials": { "oidcIdentityToken": token }, "certificateSigningRequest": csr }))
     };
     let request = csr(key, false);
-    let with = |claims: Value| sign(&side.token(&claims), &request);
+    let with = |claims: Value| sign(&side.token(&DEV, &claims), &request);
     let raw = |content_type, body: &str| side.ask(Service::Fulcio, SIGNING, content_type, body.as_bytes());
     let get = |path: &str| side.ask(Service::Fulcio, &format!("GET {path}"), "", b"");
     let mut answers = vec![
@@ -94,10 +95,81 @@ fn fulcio(side: &Side<'_>, key: &KeyPair) -> Answers {
             "proofOfPossession": base64(&key.sign(claim.as_bytes()).unwrap()),
         } }))
     };
-    answers.push(("fulcio: key with proof", proven(crate::suite::stack::DEV.subject)));
+    answers.push(("fulcio: key with proof", proven(DEV.subject)));
     answers.push(("fulcio: key with a wrong proof", proven("somebody@example.test")));
     answers
 }
+
+/// Every form of identity, and what each must say about itself.
+fn identities(side: &Side<'_>, key: &KeyPair) -> Answers {
+    let request = csr(key, false);
+    let sign = |person: &Person, claims: Value| {
+        let token = side.token(person, &claims);
+        let body = json!({ "credentials": { "oidcIdentityToken": token }, "certificateSigningRequest": request });
+        side.ask(Service::Fulcio, SIGNING, JSON, body.to_string().as_bytes())
+    };
+    let [_, dex, github, uri, spiffe] = PEOPLE;
+    let mut answers = vec![
+        ("federated: good", sign(&dex, json!({}))),
+        ("federated: nobody behind it", sign(&dex, json!({ "federated_claims": null }))),
+        ("federated: no connector", sign(&dex, json!({ "federated_claims": { "user_id": "1" } }))),
+        ("federated: number for connector", sign(&dex, json!({ "federated_claims": { "connector_id": 1 } }))),
+        ("federated: unverified address", sign(&dex, json!({ "email_verified": false }))),
+        ("workflow: good", sign(&github, json!({}))),
+        ("workflow: every claim another", sign(&github, every_claim_another())),
+        ("workflow: environment", sign(&github, json!({ "environment": "production" }))),
+        ("workflow: number for run", sign(&github, json!({ "run_id": 3 }))),
+        ("uri: good", sign(&uri, json!({}))),
+        ("uri: no URI", sign(&uri, json!({ "sub": "nonsense" }))),
+        ("uri: with a query", sign(&uri, json!({ "sub": "http://127.0.0.1/a?b=%20c" }))),
+        ("uri: with a blank", sign(&uri, json!({ "sub": "http://127.0.0.1/a b" }))),
+        ("uri: of another host", sign(&uri, json!({ "sub": "http://elsewhere.example.test/a" }))),
+        ("spiffe: good", sign(&spiffe, json!({}))),
+        ("spiffe: no path", sign(&spiffe, json!({ "sub": "spiffe://local.test" }))),
+        ("spiffe: of another domain", sign(&spiffe, json!({ "sub": "spiffe://elsewhere.test/ci" }))),
+        ("spiffe: capitals in the domain", sign(&spiffe, json!({ "sub": "spiffe://Local.test/ci" }))),
+        ("spiffe: capitals in the path", sign(&spiffe, json!({ "sub": "spiffe://local.test/CI" }))),
+        ("spiffe: a slash at the end", sign(&spiffe, json!({ "sub": "spiffe://local.test/ci/" }))),
+        ("spiffe: dots", sign(&spiffe, json!({ "sub": "spiffe://local.test/ci/../x" }))),
+        ("spiffe: a blank", sign(&spiffe, json!({ "sub": "spiffe://local.test/c i" }))),
+        ("spiffe: another scheme", sign(&spiffe, json!({ "sub": "https://local.test/ci" }))),
+        ("spiffe: nobody", sign(&spiffe, json!({ "sub": null }))),
+    ];
+    answers.extend(WORKFLOW_CLAIMS.map(|(name, claim)| (name, sign(&github, json!({ claim: null })))));
+    answers
+}
+
+/// So that each extension shows where its text is from.
+fn every_claim_another() -> Value {
+    json!({
+        "event_name": "schedule", "job_workflow_ref": "a/b/.github/workflows/c.yml@refs/tags/d",
+        "job_workflow_sha": "job-sha", "ref": "refs/heads/e", "repository": "f/g", "repository_id": "h",
+        "repository_owner": "i", "repository_owner_id": "j", "repository_visibility": "private", "run_attempt": "k",
+        "run_id": "l", "runner_environment": "self-hosted", "sha": "own-sha", "sub": "m", "workflow": "n",
+        "workflow_ref": "o/p/.github/workflows/q.yml@refs/heads/r", "workflow_sha": "workflow-sha",
+    })
+}
+
+/// Each must be there.
+const WORKFLOW_CLAIMS: [(&str, &str); 17] = [
+    ("workflow: no event_name", "event_name"),
+    ("workflow: no job_workflow_ref", "job_workflow_ref"),
+    ("workflow: no job_workflow_sha", "job_workflow_sha"),
+    ("workflow: no ref", "ref"),
+    ("workflow: no repository", "repository"),
+    ("workflow: no repository_id", "repository_id"),
+    ("workflow: no repository_owner", "repository_owner"),
+    ("workflow: no repository_owner_id", "repository_owner_id"),
+    ("workflow: no repository_visibility", "repository_visibility"),
+    ("workflow: no run_attempt", "run_attempt"),
+    ("workflow: no run_id", "run_id"),
+    ("workflow: no runner_environment", "runner_environment"),
+    ("workflow: no sha", "sha"),
+    ("workflow: no sub", "sub"),
+    ("workflow: no workflow", "workflow"),
+    ("workflow: no workflow_ref", "workflow_ref"),
+    ("workflow: no workflow_sha", "workflow_sha"),
+];
 
 fn rekor_v1(side: &Side<'_>, leaf: &str, digest: &[u8], signature: &[u8], other: &[u8]) -> Answers {
     let entry = |digest: &[u8], signature: &[u8]| {

@@ -209,8 +209,8 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Tags in their order with their depth; of identifiers and booleans, the value. Strings of octets are opened where
-/// there is a SEQUENCE in them; extensions are in alphabetical order.
+/// Tags in their order with their depth; of identifiers, booleans and an extension's texts, the value. Strings of octets
+/// are opened where there is a SEQUENCE or a text in them; extensions are in alphabetical order.
 fn skeleton(mut bytes: &[u8], depth: usize, above: &[u8]) -> Option<Vec<String>> {
     let mut elements = Vec::new();
     while let [tag, length, rest @ ..] = bytes {
@@ -222,12 +222,16 @@ fn skeleton(mut bytes: &[u8], depth: usize, above: &[u8]) -> Option<Vec<String>>
             }
         };
         let (content, rest) = rest.split_at_checked(length)?;
-        let value = if [1, 6].contains(tag) { hex(content) } else { String::new() };
+        let value = match tag {
+            1 | 6 => hex(content),
+            4 | 0x0c | 0x81 | 0x86 if above.contains(&0xa3) && content.is_ascii() => plain(&text(content)),
+            _ => String::new(),
+        };
         let mut element = vec![format!("{depth}.{tag:02x} {value}").trim_end().to_owned()];
         let inner = || skeleton(content, depth + 1, &[above, &[*tag]].concat());
         match tag {
             _ if tag & 0x20 != 0 => element.extend(inner()?),
-            4 if content.first() == Some(&0x30) => element.extend(inner().unwrap_or_default()),
+            4 if [Some(&0x30), Some(&0x0c)].contains(&content.first()) => element.extend(inner().unwrap_or_default()),
             _ => {}
         }
         elements.push(element);
@@ -256,4 +260,7 @@ fn what_differs_is_seen() {
     assert!(differences(&sequence, &sequence).is_empty());
     assert_eq!(differences(&sequence, &der(&[0x30, 3, 1, 1, 0])), ["body: element 2: 1.01 ff | 1.01 00"]);
     assert_eq!(differences(&sequence, &der(&[0x30, 4, 1, 1])), ["body: element 1: 0.30 | no DER"]);
+    let extension = |text: u8| der(&[0x30, 12, 0xa3, 10, 0x30, 8, 6, 1, 0x2a, 4, 3, 0x0c, 1, text]);
+    assert!(differences(&extension(b'a'), &extension(b'a')).is_empty());
+    assert_eq!(differences(&extension(b'a'), &extension(b'b')).len(), 1);
 }

@@ -1,10 +1,11 @@
 //! A Sigstore to ask: the sandbox or the servers. Both mint any token.
 
 use git_keyless::sandbox::{Identity, Sandbox};
+use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
 
 use crate::suite::http::{self, Message};
-use crate::suite::stack::{DEV, Service, Stack};
+use crate::suite::stack::{Person, Service, Stack};
 use crate::suite::token::changed;
 
 pub(super) enum Side<'a> {
@@ -39,20 +40,29 @@ impl Side<'_> {
         http::ask(port, &request).unwrap_or_else(|| panic!("no answer to {start}"))
     }
 
-    /// A token with other claims than a good one has.
-    pub(super) fn token(&self, claims: &Value) -> String {
+    /// A token for this person with other claims than a good one has.
+    pub(super) fn token(&self, person: &Person, claims: &Value) -> String {
         match self {
             Self::Servers(stack) => {
-                let claims =
-                    percent_encoding::utf8_percent_encode(&claims.to_string(), percent_encoding::NON_ALPHANUMERIC)
-                        .to_string();
-                let query = format!("/email/mint?email={}&claims={claims}", DEV.subject);
+                let claims = percent_encoding::utf8_percent_encode(&claims.to_string(), NON_ALPHANUMERIC).to_string();
+                let query = format!("/{}/mint?{}&claims={claims}", person.provider, person.query.replace('+', "%2B"));
                 String::from_utf8(http::get(stack.port(Service::Oidc), &query).body).unwrap()
             }
             Self::Sandbox(sandbox) => {
-                let minted = sandbox.mint(&Identity::Email(DEV.subject.to_owned())).unwrap();
-                changed(sandbox.directory(), &minted, claims)
+                changed(sandbox.directory(), &sandbox.mint(&identity(person)).unwrap(), claims)
             }
         }
+    }
+}
+
+/// Who that is on the sandbox.
+fn identity(person: &Person) -> Identity {
+    let subject = person.subject.to_owned();
+    match (person.provider, person.issuer) {
+        ("dex", Some(connector)) => Identity::Federated { email: subject, connector: connector.to_owned() },
+        ("email", _) => Identity::Email(subject),
+        ("github", _) => Identity::Workflow(subject.replace("https://github.com/", "")),
+        ("spiffe", _) => Identity::Spiffe(subject),
+        _ => Identity::Uri(subject),
     }
 }
