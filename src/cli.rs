@@ -151,7 +151,7 @@ pub struct SandboxToken {
     #[arg(long, value_name = "EMAIL")]
     pub email: Option<String>,
     /// As if this other provider had vouched for the address; certificates name it as their issuer
-    #[arg(long, value_name = "URL", requires = "email")]
+    #[arg(long, value_name = "URL", requires = "email", conflicts_with_all = ["spiffe", "uri", "workflow"])]
     pub connector: Option<String>,
     /// For this SPIFFE id
     #[arg(long, value_name = "ID")]

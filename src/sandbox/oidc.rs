@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::faults::Fault;
 use super::http::put;
-use super::identity::{Kind, Identity, Principal, is_address};
+use super::identity::{Identity, Kind, Principal, is_address};
 use super::state::{self, Directory, fresh_p256};
 use super::{Failure, der};
 use crate::format::hex;

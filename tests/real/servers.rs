@@ -76,7 +76,10 @@ fn start(bin: &Path) -> ([Stack; 2], Child) {
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line == "up\n" {
-            return ([("ct", bases[0]), ("no-ct", bases[1])].map(|(name, base)| Stack::running(top.join(name), base)), holder);
+            return (
+                [("ct", bases[0]), ("no-ct", bases[1])].map(|(name, base)| Stack::running(top.join(name), base)),
+                holder,
+            );
         }
         holder.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         holder.wait().unwrap();

@@ -2,11 +2,11 @@
 
 mod faults;
 mod git;
+mod program;
 mod refusals;
 mod running;
 mod servers;
 mod signing;
-mod wrong_keys;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,8 +17,10 @@ use git_keyless::key::Memo;
 use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sandbox::{Identity, Options, Rekor, Sandbox};
 use git_keyless::sign::{self, Deadlines, Signed, Timestamp};
-use git_keyless::trust::{Services, SigningConfig, TrustRoot};
+use git_keyless::trust::{SigningConfig, TrustRoot};
 use git_keyless::verify::{Verified, Verifier};
+
+use crate::suite::http::{self, Message};
 
 const PAYLOAD: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nsandbox\n";
 
@@ -66,38 +68,39 @@ fn signed_within(
     identity: &Identity,
     timestamp: Timestamp,
 ) -> Result<Signed, sign::Failure> {
+    let services = SigningConfig::parse(sandbox.signing_config()).unwrap().services(now()).unwrap();
     let deadlines = Deadlines { certificate: deadline, entry: deadline, timestamp: deadline, total: 4 * deadline };
-    let options = sign::Options { timestamp, deadlines, retry, ..sign::Options::new(services(sandbox)) };
-    ask(&root(sandbox), sandbox, identity, &options)
-}
-
-/// Signs under a trust root that need not be the sandbox's own.
-fn signed_under(
-    root: &TrustRoot,
-    sandbox: &Sandbox,
-    identity: &Identity,
-    timestamp: Timestamp,
-) -> Result<Signed, sign::Failure> {
-    ask(root, sandbox, identity, &sign::Options { timestamp, ..sign::Options::new(services(sandbox)) })
-}
-
-fn services(sandbox: &Sandbox) -> Services {
-    SigningConfig::parse(sandbox.signing_config()).unwrap().services(now()).unwrap()
-}
-
-fn ask(
-    root: &TrustRoot,
-    sandbox: &Sandbox,
-    identity: &Identity,
-    options: &sign::Options,
-) -> Result<Signed, sign::Failure> {
+    let options = sign::Options { timestamp, deadlines, retry, ..sign::Options::new(services) };
     let token = IdToken::parse(&sandbox.mint(identity).unwrap()).unwrap();
     let token = oidc::check(token, DEFAULT_AUDIENCE, now()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(sign::sign(PAYLOAD, token, root, options, now()))
+    runtime.block_on(sign::sign(PAYLOAD, token, &root(sandbox), &options, now()))
 }
 
 fn verified(root: &TrustRoot, armor: &str) -> Verified {
     let object = Object::of(PAYLOAD.to_vec(), armor.as_bytes().to_vec());
     Verifier::new(root, &Memo::new()).verify(&object, now())
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn get(url: &str) -> Message {
+    let (port, path) = place(url);
+    http::get(port, path)
+}
+
+fn send(url: &str, content_type: &str, body: &[u8]) -> Message {
+    let (port, path) = place(url);
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![header("Host", &format!("127.0.0.1:{port}")), header("Content-Type", content_type)];
+    let request =
+        Message { start: format!("POST {path} HTTP/1.1"), headers, body: body.to_vec(), ..Message::default() };
+    http::ask(port, &request).unwrap()
+}
+
+/// Port and path of a URL of this machine.
+fn place(url: &str) -> (u16, &str) {
+    let rest = url.strip_prefix("http://127.0.0.1:").unwrap();
+    let (port, path) = rest.split_at(rest.find('/').unwrap());
+    (port.parse().unwrap(), path)
 }

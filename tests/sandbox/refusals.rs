@@ -1,8 +1,5 @@
 //! What the real servers refuse, with their status and in their shape.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use git_keyless::format::base64;
@@ -12,50 +9,24 @@ use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sandbox::{Rekor, Sandbox};
 use serde_json::{Value, json};
 
-use super::{alice, now, start};
+use super::{FORM, alice, get, now, send, start};
+use crate::suite::http::Message;
 use crate::suite::token::changed;
 
-struct Reply {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Reply {
+impl Message {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    #[track_caller]
     fn is(&self, status: u16, message: &str) {
         let said = String::from_utf8_lossy(&self.body);
         assert!(self.status == status && said.contains(message), "{} {said}; not {status} {message}", self.status);
     }
 }
 
-/// Every answer ends its connection.
-fn send(url: &str, content_type: &str, body: Option<&[u8]>) -> Reply {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let method = if body.is_some() { "POST" } else { "GET" };
-    let body = body.unwrap_or_default();
-    let head = format!(
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).unwrap();
-    let end = reply.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(reply[..end].to_vec()).unwrap();
-    Reply { status: head[9..12].parse().unwrap(), head, body: reply[end + 4..].to_vec() }
-}
-
-fn post(url: &str, body: &Value) -> Reply {
-    send(url, "application/json", Some(body.to_string().as_bytes()))
-}
-
-fn get(url: &str) -> Reply {
-    send(url, "text/plain", None)
+fn post(url: &str, body: &Value) -> Message {
+    send(url, "application/json", body.to_string().as_bytes())
 }
 
 /// A token with the sandbox's own key and other claims.
@@ -155,10 +126,10 @@ fn rekor_v1() {
     let logged = post(&url, &entry(&sha256(b"message")));
     logged.is(201, "signedEntryTimestamp");
     let uuid = logged.json().as_object().unwrap().keys().next().unwrap().clone();
-    assert!(logged.head.contains(&format!("location: /api/v1/log/entries/{uuid}")), "{}", logged.head);
+    assert_eq!(logged.header("location"), Some(format!("/api/v1/log/entries/{uuid}").as_str()));
     let again = post(&url, &entry(&sha256(b"message")));
     again.is(409, "an equivalent entry already exists");
-    assert!(again.head.contains(&format!("location: /api/v1/log/entries/{uuid}")), "{}", again.head);
+    assert_eq!(again.header("location"), Some(format!("/api/v1/log/entries/{uuid}").as_str()));
     let index = logged.json()[&uuid]["logIndex"].as_i64().unwrap();
     for found in
         [get(&format!("{url}/{uuid}")), get(&format!("{url}/{}", &uuid[16..])), get(&format!("{url}?logIndex={index}"))]
@@ -173,8 +144,8 @@ fn rekor_v1() {
     get(&format!("{base}/api/v1/log")).is(200, "\"treeSize\":1");
     get(&format!("{base}/api/v1/log/publicKey")).is(200, "BEGIN PUBLIC KEY");
     get(&format!("{base}/api/v1/log/proof?lastSize=9")).is(400, "greater than what is currently observable(1)");
-    send(&url, "text/plain", Some(b"{}")).is(415, "unsupported media type");
-    send(&url, "application/json", Some(b"garbage")).is(500, "invalid character 'g'");
+    send(&url, "text/plain", b"{}").is(415, "unsupported media type");
+    send(&url, "application/json", b"garbage").is(500, "invalid character 'g'");
     post(&url, &json!({})).is(422, "kind in body is required");
 }
 
@@ -203,7 +174,7 @@ fn rekor_v2() {
     post(&url, &entry(&sha256(b"message"), P256)).is(201, "canonicalizedBody");
     let again = post(&url, &entry(&sha256(b"message"), P256));
     again.is(409, "already exists in the transparency log with index 0");
-    assert!(again.head.contains("x-log-index: 0"), "{}", again.head);
+    assert_eq!(again.header("x-log-index"), Some("0"));
     get(&format!("{base}/api/v2/checkpoint")).is(200, "rekor-v2.sandbox.invalid\n1\n");
     assert_eq!(get(&format!("{base}/api/v2/tile/0/000.p/1")).body.len(), 32);
     let bundle = get(&format!("{base}/api/v2/tile/entries/000.p/1")).body;
@@ -223,10 +194,10 @@ fn timestamps() {
     let mut policy = query("sha256", &[0; 32]);
     policy["tsaPolicyOID"] = json!("1.2.3");
     post(url, &policy).is(400, "policy");
-    assert!(post(url, &policy).head.contains("application/timestamp-reply"));
-    send(url, "application/timestamp-query", Some(b"xx")).is(400, "Error generating");
-    send(url, "application/timestamp-query", Some(b"")).is(422, "request in body is required");
-    send(url, "text/plain", Some(b"x")).is(415, "unsupported media type");
+    assert_eq!(post(url, &policy).header("content-type"), Some("application/timestamp-reply"));
+    send(url, "application/timestamp-query", b"xx").is(400, "Error generating");
+    send(url, "application/timestamp-query", b"").is(422, "request in body is required");
+    send(url, "text/plain", b"x").is(415, "unsupported media type");
     get(url).is(405, "method GET is not allowed");
     get(&format!("{url}/certchain")).is(200, "BEGIN CERTIFICATE");
 }
@@ -240,9 +211,7 @@ fn logging_in() {
     get(&format!("{issuer}/keys")).is(200, "ES256");
     let verifier = "a-verifier-of-forty-three-characters-at-least";
     let challenge = URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()));
-    let form = |body: &str, place: &str| {
-        send(&format!("{issuer}/{place}"), "application/x-www-form-urlencoded", Some(body.as_bytes()))
-    };
+    let form = |body: &str, place: &str| send(&format!("{issuer}/{place}"), FORM, body.as_bytes());
     let request = format!(
         "client_id=sigstore&response_type=code&scope=openid%20email&state=s%26t&nonce=n&code_challenge={challenge}\
          &code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fauth%2Fcallback"
@@ -252,7 +221,7 @@ fn logging_in() {
     get(&format!("{issuer}/auth?{}", request.replace("S256", "plain"))).is(400, "S256");
     let code = || {
         let reply = form(&format!("{request}&email=alice%40example.test"), "auth");
-        let location = reply.head.split("location: ").nth(1).unwrap().lines().next().unwrap();
+        let location = reply.header("location").unwrap();
         assert!(location.starts_with("http://127.0.0.1:9/auth/callback?code=") && location.ends_with("&state=s%26t"));
         location.split(['=', '&']).nth(1).unwrap().to_owned()
     };
@@ -274,9 +243,7 @@ fn logging_in() {
 fn logging_in_with_a_device() {
     let home = start(Rekor::V1);
     let issuer = format!("{}/email", home.sandbox.urls().oidc);
-    let form = |body: &str, place: &str| {
-        send(&format!("{issuer}/{place}"), "application/x-www-form-urlencoded", Some(body.as_bytes()))
-    };
+    let form = |body: &str, place: &str| send(&format!("{issuer}/{place}"), FORM, body.as_bytes());
     for (answer, expected) in [("allow", "id_token"), ("deny", "access_denied")] {
         let begun = form("client_id=sigstore&scope=openid%20email", "device/code").json();
         let text = |name: &str| begun[name].as_str().unwrap().to_owned();

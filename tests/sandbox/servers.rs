@@ -87,9 +87,7 @@ fn token(sandbox: &Sandbox, person: &Person) -> String {
     let identity = match person.provider {
         "dex" => Identity::Federated { email: text("email"), connector: person.issuer.unwrap().to_owned() },
         "email" => Identity::Email(text("email")),
-        "github" => {
-            Identity::Workflow(format!("{}/.github/workflows/release.yml@refs/heads/main", text("repository")))
-        }
+        "github" => Identity::Workflow(format!("{}/.github/workflows/release.yml@refs/heads/main", text("repository"))),
         "spiffe" => Identity::Spiffe(text("sub")),
         _ => Identity::Uri(text("sub")),
     };

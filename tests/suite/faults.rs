@@ -11,8 +11,8 @@ use super::http::Message;
 use super::judge::{Expected, check_good};
 use super::proxy::{Behaviour, Change, Front, Proxy};
 use super::stack::{DEV, PEOPLE, Route, Service, Stack};
-use crate::support::{Answer, Git, Repo};
 use super::wrong_keys::nothing_is_committed;
+use crate::support::{Answer, Git, Repo};
 
 /// Each service on a route that needs it.
 const PLACES: [(Service, Route); 5] = [

@@ -155,53 +155,58 @@ fn every_source_of_token_and_files() {
 #[test]
 fn every_command_that_makes_commits() {
     let Some(stack) = Stack::shared() else { return };
-    let expected = Expected { stack, route: Route::V1, person: &DEV };
     for git in Git::all() {
-        let repo = signing(&git, "sha1", stack, Route::V1, &DEV);
-        repo.commit_file("base", "1\n", "base");
-        repo.commit_file("a", "1\n", "to amend");
-        repo.ok(["commit", "-q", "--amend", "-m", "amended"]);
-        check_good(&repo, "HEAD", expected);
-
-        repo.ok(["switch", "-q", "-c", "topic"]);
-        for name in ["x", "y", "z"] {
-            repo.commit_file(name, "1\n", name);
-        }
-        let before = repo.id("topic");
-        repo.ok(["switch", "-q", "main"]);
-        repo.commit_file("b", "1\n", "main goes on");
-        repo.ok(["rebase", "-q", "main", "topic"]);
-        assert_ne!(repo.id("topic"), before);
-        for rev in ["topic", "topic~1", "topic~2"] {
-            check_good(&repo, rev, expected);
-        }
-        assert_eq!(repo.ok(["log", "--format=%G?", "topic"]), "G\n".repeat(6).trim_end());
-
-        repo.ok(["switch", "-q", "main"]);
-        repo.ok(["cherry-pick", "topic~1"]);
-        check_good(&repo, "HEAD", expected);
-        repo.ok(["revert", "--no-edit", "HEAD"]);
-        check_good(&repo, "HEAD", expected);
-
-        repo.ok(["tag", "-a", "-m", "a release", "v2", "topic"]);
-        repo.ok(["merge", "-q", "--no-ff", "--no-edit", "v2"]);
-        check_good(&repo, "HEAD", expected);
-        let mergetag = String::from_utf8(repo.raw("HEAD").1).unwrap();
-        let mergetag = mergetag.split_once("mergetag ").expect("the merge holds the tag").1;
-        let tag: Vec<_> = mergetag.split_inclusive('\n').collect();
-        let end = tag.iter().skip(1).position(|line| !line.starts_with(' ')).unwrap() + 1;
-        let tag: String = tag[..end].iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-        check_good_bytes(&repo, "tag", tag.as_bytes(), expected);
-        assert_eq!(tag.as_bytes(), repo.raw("v2").1);
-        let shown = repo.ok(["log", "-1", "--show-signature"]);
-        // The commit's and the tag's; and git has put what it heard when it merged the tag into the message.
-        assert!(shown.contains("\nmerged tag 'v2'\ngit-keyless: good signature by "), "{shown}");
-        assert!(shown.contains("\n    # git-keyless: good signature by "), "{shown}");
-
-        let commit = repo.ok(["commit-tree", "-S", "-m", "by commit-tree", "HEAD^{tree}"]);
-        check_good(&repo, &commit, expected);
-        repo.ok(["fsck", "--strict"]);
+        makes_commits(&git, "sha1", stack, Route::V1);
+        makes_commits(&git, "sha256", stack, Route::V2);
     }
+}
+
+fn makes_commits(git: &Git, hash: &str, stack: &Stack, route: Route) {
+    let expected = Expected { stack, route, person: &DEV };
+    let repo = signing(git, hash, stack, route, &DEV);
+    repo.commit_file("base", "1\n", "base");
+    repo.commit_file("a", "1\n", "to amend");
+    repo.ok(["commit", "-q", "--amend", "-m", "amended"]);
+    check_good(&repo, "HEAD", expected);
+
+    repo.ok(["switch", "-q", "-c", "topic"]);
+    for name in ["x", "y", "z"] {
+        repo.commit_file(name, "1\n", name);
+    }
+    let before = repo.id("topic");
+    repo.ok(["switch", "-q", "main"]);
+    repo.commit_file("b", "1\n", "main goes on");
+    repo.ok(["rebase", "-q", "main", "topic"]);
+    assert_ne!(repo.id("topic"), before);
+    for rev in ["topic", "topic~1", "topic~2"] {
+        check_good(&repo, rev, expected);
+    }
+    assert_eq!(repo.ok(["log", "--format=%G?", "topic"]), "G\n".repeat(6).trim_end());
+
+    repo.ok(["switch", "-q", "main"]);
+    repo.ok(["cherry-pick", "topic~1"]);
+    check_good(&repo, "HEAD", expected);
+    repo.ok(["revert", "--no-edit", "HEAD"]);
+    check_good(&repo, "HEAD", expected);
+
+    repo.ok(["tag", "-a", "-m", "a release", "v2", "topic"]);
+    repo.ok(["merge", "-q", "--no-ff", "--no-edit", "v2"]);
+    check_good(&repo, "HEAD", expected);
+    let mergetag = String::from_utf8(repo.raw("HEAD").1).unwrap();
+    let mergetag = mergetag.split_once("mergetag ").expect("the merge holds the tag").1;
+    let tag: Vec<_> = mergetag.split_inclusive('\n').collect();
+    let end = tag.iter().skip(1).position(|line| !line.starts_with(' ')).unwrap() + 1;
+    let tag: String = tag[..end].iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    check_good_bytes(&repo, "tag", tag.as_bytes(), expected);
+    assert_eq!(tag.as_bytes(), repo.raw("v2").1);
+    let shown = repo.ok(["log", "-1", "--show-signature"]);
+    // The commit's and the tag's; and git has put what it heard when it merged the tag into the message.
+    assert!(shown.contains("\nmerged tag 'v2'\ngit-keyless: good signature by "), "{shown}");
+    assert!(shown.contains("\n    # git-keyless: good signature by "), "{shown}");
+
+    let commit = repo.ok(["commit-tree", "-S", "-m", "by commit-tree", "HEAD^{tree}"]);
+    check_good(&repo, &commit, expected);
+    repo.ok(["fsck", "--strict"]);
 }
 
 /// The server verifies a push certificate with the same program, and its blob is judged like any object.

@@ -136,4 +136,3 @@ fn private(path: &Path) -> &Path {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
-

@@ -48,9 +48,7 @@ impl Side<'_> {
                 let query = format!("/{}/mint?{}&claims={claims}", person.provider, person.query.replace('+', "%2B"));
                 String::from_utf8(http::get(stack.port(Service::Oidc), &query).body).unwrap()
             }
-            Self::Sandbox(sandbox) => {
-                changed(sandbox.directory(), &sandbox.mint(&identity(person)).unwrap(), claims)
-            }
+            Self::Sandbox(sandbox) => changed(sandbox.directory(), &sandbox.mint(&identity(person)).unwrap(), claims),
         }
     }
 }
