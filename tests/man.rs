@@ -38,7 +38,10 @@ fn every_flag_and_command_has_its_entry() {
     assert!(commands.contains(&"verify") && commands.contains(&"show"), "{commands:?}");
     for command in commands {
         assert!(page.contains(&format!(".TP\n.B {command}\n")), "git-keyless.1 lacks the command {command}");
-        let help = repo.keyless([command, "-h"]).ok();
+        let mut help = repo.keyless([command, "-h"]).ok();
+        if command == "sandbox" {
+            help += &repo.keyless([command, "token", "-h"]).ok();
+        }
         let flags = help
             .split(|c: char| c.is_whitespace() || c == ',' || c == '[')
             .filter(|word| word.starts_with("--") && word.len() > 2);

@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm};
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -20,6 +21,10 @@ const FIRST_PORT: u16 = 10_240;
 const PORTS: u16 = 22_000;
 /// How often a taken port is answered with another one.
 const ATTEMPTS: usize = 200;
+
+/// How long a lock or a port may still be in use after its sandbox has ended in this very process: a child that another
+/// thread is starting holds a copy of all our descriptors until it has become its program.
+const RELEASE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// What is written last and taken away first.
 pub(super) const READY: &str = "ready";
@@ -44,7 +49,7 @@ impl Directory {
         }
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(path.join("lock"));
         let lock = lock.map_err(|error| failed(&error))?;
-        if lock.try_lock().is_err() {
+        if when_free(|| lock.try_lock()).is_err() {
             return Err(failed(&"another sandbox runs on it; stop that one, or name another directory"));
         }
         let owner = |metadata: std::io::Result<fs::Metadata>| metadata.map(|found| found.uid()).ok();
@@ -170,11 +175,21 @@ fn load_key(path: &Path, file: &str, algorithm: &'static SignatureAlgorithm) -> 
 }
 
 fn bind_again(port: u16) -> Result<std::net::TcpListener, Failure> {
-    std::net::TcpListener::bind(super::faults::loopback(port)).map_err(|error| {
+    when_free(|| std::net::TcpListener::bind(super::faults::loopback(port))).map_err(|error| {
         Failure::new(format!(
             "port {port}, which this sandbox's files name: {error}; stop who has it, or name a new directory"
         ))
     })
+}
+
+fn when_free<T, E>(attempt: impl Fn() -> Result<T, E>) -> Result<T, E> {
+    let until = Instant::now() + RELEASE_DEADLINE;
+    loop {
+        match attempt() {
+            Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+            done => return done,
+        }
+    }
 }
 
 fn bind_free() -> Result<std::net::TcpListener, Failure> {

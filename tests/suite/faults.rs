@@ -437,7 +437,7 @@ fn nobody_waits_for_ever() {
 
 /// The same with the program's own deadlines, second attempt included.
 #[test]
-#[ignore = "waits for a minute and a half"]
+#[ignore = "waits for most of a minute"]
 fn the_deadlines_of_the_program() {
     let Some(stack) = Stack::shared() else { return };
     everywhere(|place| {
