@@ -21,9 +21,7 @@ Examples:
   git keyless verify --json HEAD | jq .verdict  the same for machines
   git keyless show HEAD                         everything in one signature, step by step
 
-Let git itself sign and verify with it:
-  git config gpg.format x509
-  git config gpg.x509.program git-keyless"
+  git keyless setup                             let git itself sign and verify with it; --undo takes it back"
 )]
 pub struct Cli {
     /// What to do.
@@ -41,6 +39,8 @@ impl Cli {
 /// The commands of a person.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Let git sign and verify with this program, in one command; --undo puts back what was there
+    Setup(Setup),
     /// Judge commits and tags: exit code 0 when all are good, 1 when one is not, 2 without a verdict
     Verify(Verify),
     /// Print everything in one signature, step by step
@@ -77,6 +77,44 @@ pub struct Verify {
     /// How it is trusted.
     #[command(flatten)]
     pub trust: TrustArgs,
+}
+
+/// Arguments of `setup`.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Write the user's configuration (the default)
+    #[arg(long, conflicts_with_all = ["local", "system"])]
+    pub global: bool,
+    /// Write this repository's configuration
+    #[arg(long, conflicts_with = "system")]
+    pub local: bool,
+    /// Write the machine's configuration; then nobody is asked to log in
+    #[arg(long)]
+    pub system: bool,
+    /// The instance to sign with and to judge under, from its client trust config (JSON)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "signing_config"])]
+    pub client_trust_config: Option<PathBuf>,
+    /// The instance to judge under: its trusted root (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub trusted_root: Option<PathBuf>,
+    /// The instance to sign with: its signing config (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub signing_config: Option<PathBuf>,
+    /// Only let git verify with this program; who signs, and how, stays as it is
+    #[arg(long)]
+    pub verify_only: bool,
+    /// Set what it shows without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not log in, and make no trial signature
+    #[arg(long)]
+    pub no_login: bool,
+    /// Put back what was there before
+    #[arg(long, conflicts_with_all = ["client_trust_config", "trusted_root", "signing_config", "verify_only", "no_login"])]
+    pub undo: bool,
 }
 
 /// Arguments of `show`.

@@ -35,6 +35,9 @@ pub const ID_TOKEN_FILE: &str = "keyless.idTokenFile";
 /// A command that prints an ID token.
 pub const TOKEN_COMMAND: &str = "keyless.tokenCommand";
 
+/// Whether an identity may become public.
+pub const PUBLIC_IDENTITY: &str = "keyless.publicIdentity";
+
 /// All of them.
 pub const SETTINGS: [Setting; 7] = [
     Setting { key: ID_TOKEN_FILE, variable: None, what: "file that holds an ID token; read for each signature" },

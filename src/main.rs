@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     }
     match Cli::read().command {
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Setup(args) => commands::setup::run(&args),
         Command::Show(args) => commands::show::run(&args),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => commands::demo::run(&args),

@@ -46,7 +46,8 @@ fn every_flag_and_command_has_its_entry() {
             .split(|c: char| c.is_whitespace() || c == ',' || c == '[')
             .filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags {
-            let entry = [format!(".BI {flag} "), format!(".B {flag}\n"), format!("\" {flag}\n")];
+            let entry = [".BI {flag} ", ".B {flag}\n", "\" {flag}\n", ".BR {flag} \"", "\" {flag} \""]
+                .map(|form| form.replace("{flag}", flag));
             assert!(entry.iter().any(|entry| page.contains(entry.as_str())), "git-keyless.1 lacks {flag} of {command}");
         }
     }

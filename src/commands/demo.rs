@@ -12,10 +12,8 @@ use super::{Stop, stopped};
 use crate::cli;
 use crate::format::{hex, printable};
 use crate::key;
+use crate::outside::git;
 use crate::sandbox::{Options, Rekor, Sandbox};
-
-/// The oldest git that is supported.
-const OLDEST_GIT: (u32, u32) = (2, 34);
 
 /// Runs it. 0 when everything went as it must, 2 when it did not.
 pub fn run(args: &cli::Demo) -> ExitCode {
@@ -26,7 +24,7 @@ pub fn run(args: &cli::Demo) -> ExitCode {
 }
 
 fn demo(args: &cli::Demo) -> Result<(), Stop> {
-    let git = check_git()?;
+    let git = git::version().map_err(Stop::new)?;
     let place = Place::new(args.keep.as_deref())?;
     say(&format!(
         "This is git-keyless with {git}. It runs a sandbox of Sigstore on this machine, signs with the real git, and\n\
@@ -102,19 +100,6 @@ fn end(place: &Place) -> Result<(), Stop> {
                 sandbox.display()
             ))
         }
-    }
-}
-
-/// git's own word for its version; an old or missing one is refused with the way to a newer.
-fn check_git() -> Result<String, Stop> {
-    let install = "install it: apt-get install git, dnf install git, apk add git, brew install git";
-    let output =
-        Command::new("git").arg("version").output().map_err(|_| Stop::new(format!("git is missing; {install}")))?;
-    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let version = said.trim_start_matches("git version ").split(['.', ' ']).map(|part| part.parse::<u32>().ok());
-    match version.take(2).collect::<Vec<_>>().as_slice() {
-        [Some(major), Some(minor)] if (*major, *minor) >= OLDEST_GIT => Ok(said),
-        _ => Err(Stop::new(format!("{said} is too old, 2.34 is the oldest that works; {install}"))),
     }
 }
 

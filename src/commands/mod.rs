@@ -6,6 +6,7 @@ pub mod gpg;
 mod identity;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod setup;
 pub mod show;
 pub mod verify;
 
@@ -81,4 +82,12 @@ pub(crate) fn trusted_identities(settings: &Settings) -> Result<Vec<Accepted>, S
 pub(crate) fn now() -> Result<Time, Stop> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time::from_unix(since).map_err(Stop::new)
+}
+
+/// The one place where asynchronous code is entered. A command that ignores its deadline is not waited for.
+pub(crate) fn wait_for<T>(asked: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
+    let answer = runtime.block_on(asked);
+    runtime.shutdown_background();
+    answer
 }

@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod fulcio;
+pub mod git;
 pub mod http;
 pub mod oidc;
 pub mod process;

@@ -25,8 +25,8 @@ use crate::suite::http::{self, Message};
 const PAYLOAD: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nsandbox\n";
 
 /// A sandbox with its directory, gone when this is.
-struct Home {
-    sandbox: Sandbox,
+pub(crate) struct Home {
+    pub(crate) sandbox: Sandbox,
     directory: tempfile::TempDir,
 }
 
@@ -39,7 +39,7 @@ fn options(directory: &std::path::Path, rekor: Rekor) -> Options {
     }
 }
 
-fn start(rekor: Rekor) -> Home {
+pub(crate) fn start(rekor: Rekor) -> Home {
     let directory = tempfile::tempdir().unwrap();
     Home { sandbox: Sandbox::start(&options(directory.path(), rekor)).unwrap(), directory }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{SignCall, complain};
-use crate::commands::{Stop, identity, now, settings, trust_root, trusted_identities};
+use crate::commands::{Stop, identity, now, settings, trust_root, trusted_identities, wait_for};
 use crate::config::{SIGNING_CONFIG, Settings, TIMESTAMP, TRUSTED_ROOT};
 use crate::format::cms;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES};
@@ -39,14 +39,10 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     let options = options(&settings, now)?;
     check_one_instance(&options, &root, &settings)?;
     let source = identity::source(&settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
-    let signed = runtime.block_on(async {
+    let signed = wait_for(async {
         let token = identity::token(&source, now).await?;
         sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new)
-    });
-    // A command that ignores its deadline must not keep git waiting.
-    runtime.shutdown_background();
-    let signed = signed?;
+    })?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
 }

@@ -1,0 +1,244 @@
+//! `git keyless setup`: git's configuration in one command, and back again.
+//!
+//! What is set is shown first; what was there is written down beside it (`change`), and `--undo` puts it back. git
+//! itself writes its files. Then a trial, where nothing becomes public that the person has not agreed to.
+
+mod change;
+mod trial;
+mod undo;
+
+use std::fs;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{Stop, stopped};
+use crate::cli;
+use crate::config::{SIGNING_CONFIG, TRUSTED_IDENTITY, TRUSTED_ROOT};
+use crate::format::printable;
+use crate::outside::files;
+use crate::outside::git::{self, Pair, Scope, Seen};
+use crate::policy::Accepted;
+use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
+
+use change::Change;
+
+/// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
+/// nothing was set.
+pub fn run(args: &cli::Setup) -> ExitCode {
+    let scope = scope(args);
+    let done = match args.undo {
+        true => undo::run(scope, args.dry_run),
+        false => set_up(args, scope),
+    };
+    done.unwrap_or_else(|stop| stopped(&stop))
+}
+
+fn scope(args: &cli::Setup) -> Scope {
+    match (args.system, args.local) {
+        (true, _) => Scope::System,
+        (_, true) => Scope::Local,
+        _ => Scope::Global,
+    }
+}
+
+fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
+    let git = git::version().map_err(Stop::new)?;
+    let file = git::read(scope).map_err(Stop::new)?;
+    let wanted = wanted(args)?;
+    check_complete(args, &wanted)?;
+    let changes = changes(&file, &wanted)?;
+    show(&git, scope, &changes)?;
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !changes.is_empty() {
+        ask(args.yes, "Set these?")?;
+        apply(scope, &file, &changes)?;
+    }
+    check_effective(&wanted)?;
+    let code = match args.no_login || args.verify_only || scope == Scope::System {
+        true => ExitCode::SUCCESS,
+        false => introduce(args, scope)?,
+    };
+    farewell(args, scope)?;
+    Ok(code)
+}
+
+/// Keys and values, in the order in which they are set: git calls us last, when everything it needs is there.
+fn wanted(args: &cli::Setup) -> Result<Vec<(&'static str, String)>, Stop> {
+    let (root, config) = match &args.client_trust_config {
+        Some(both) => (Some(both), Some(both)),
+        None => (args.trusted_root.as_ref(), args.signing_config.as_ref()),
+    };
+    let mut wanted = Vec::new();
+    if let Some(path) = root {
+        let check = |bytes: &[u8]| TrustRoot::parse(bytes, "custom").map(drop).map_err(|why| why.to_string());
+        wanted.push((TRUSTED_ROOT, instance_file(path, check)?));
+    }
+    if let Some(path) = config {
+        let check = |bytes: &[u8]| SigningConfig::parse(bytes).map(drop).map_err(|why| why.to_string());
+        wanted.push((SIGNING_CONFIG, instance_file(path, check)?));
+    }
+    wanted.push(("gpg.x509.program", program()?));
+    if !args.verify_only {
+        wanted.push(("gpg.format", "x509".to_owned()));
+        wanted.push(("commit.gpgSign", "true".to_owned()));
+        wanted.push(("tag.gpgSign", "true".to_owned()));
+    }
+    Ok(wanted)
+}
+
+/// A file that can be used, by its absolute name.
+fn instance_file(path: &Path, check: impl Fn(&[u8]) -> Result<(), String>) -> Result<String, Stop> {
+    let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{}: {why}", path.display()));
+    let bytes = files::read_trusted(path, MAX_TRUST_BYTES, None).map_err(Stop::new)?;
+    check(&bytes).map_err(|why| refused(&why))?;
+    text(std::path::absolute(path).map_err(|why| refused(&why))?)
+}
+
+fn text(path: PathBuf) -> Result<String, Stop> {
+    path.into_os_string().into_string().map_err(|path| {
+        Stop::new(format!("{} is not UTF-8; git's configuration needs a name that is", path.to_string_lossy()))
+    })
+}
+
+/// This program by the name that stays when it is upgraded: the one on PATH, if that is this one.
+fn program() -> Result<String, Stop> {
+    let own =
+        std::env::current_exe().map_err(|error| Stop::new(format!("this program cannot find itself: {error}")))?;
+    let real = fs::canonicalize(&own).unwrap_or_else(|_| own.clone());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(format!("git-keyless{}", std::env::consts::EXE_SUFFIX)))
+        .find(|file| fs::canonicalize(file).is_ok_and(|file| file == real));
+    text(on_path.unwrap_or(own))
+}
+
+/// With `commit.gpgSign` and nowhere to sign, every commit would fail.
+fn check_complete(args: &cli::Setup, wanted: &[(&str, String)]) -> Result<(), Stop> {
+    if args.verify_only || wanted.iter().any(|(key, _)| *key == SIGNING_CONFIG) {
+        return Ok(());
+    }
+    let settings = super::settings(Path::new("."))?;
+    match settings.text(SIGNING_CONFIG).map_err(Stop::new)? {
+        Some(_) => Ok(()),
+        None => Err(Stop::new(format!(
+            "nothing says where to sign, and every commit would fail: name your instance with --client-trust-config FILE, \
+             or --signing-config FILE and --trusted-root FILE; --verify-only sets git up without signing; \
+             to try signing, see git keyless sandbox ({SIGNING_CONFIG})"
+        ))),
+    }
+}
+
+fn changes(file: &[Pair], wanted: &[(&str, String)]) -> Result<Vec<Change>, Stop> {
+    let planned = wanted.iter().map(|(key, now)| Change::plan(file, key, now).map_err(Stop::new));
+    Ok(planned.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+fn show(git: &str, scope: Scope, changes: &[Change]) -> Result<(), Stop> {
+    if changes.is_empty() {
+        return say(&format!("{git}: its {} configuration is as set-up would make it.", scope.name()));
+    }
+    say(&format!("{git}: its {} configuration gets", scope.name()))?;
+    changes.iter().try_for_each(|change| say(&format!("  {change}")))
+}
+
+/// Asks the person at the terminal; there, or by `--yes`, somebody must have agreed.
+fn ask(yes: bool, question: &str) -> Result<(), Stop> {
+    if yes
+        || agreed(question)?.ok_or_else(|| Stop::new("nobody is here to ask; say --yes, or --dry-run to only look"))?
+    {
+        return Ok(());
+    }
+    Err(Stop::new("nothing was changed"))
+}
+
+/// None when nobody is there. Anything but yes is no.
+fn agreed(question: &str) -> Result<Option<bool>, Stop> {
+    let (stdin, mut stdout) = (io::stdin(), io::stdout());
+    if !stdin.is_terminal() || !stdout.is_terminal() {
+        return Ok(None);
+    }
+    let failed = |error: io::Error| Stop::new(format!("the terminal cannot be used: {error}"));
+    write!(stdout, "{question} [y/N] ").and_then(|()| stdout.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).map_err(failed)?;
+    Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
+}
+
+/// One after the other, each written down first. Run again, it goes on where it was interrupted.
+fn apply(scope: Scope, file: &[Pair], changes: &[Change]) -> Result<(), Stop> {
+    let written = Change::written(file).map_err(Stop::new)?;
+    let next = written.last().map_or(1, |(number, _)| number + 1);
+    for (number, change) in (next..).zip(changes) {
+        change.apply(scope, number).map_err(|failure| {
+            Stop::new(format!("{failure}; what was set so far stays: run it again, or with --undo"))
+        })?;
+    }
+    Ok(())
+}
+
+/// What git reads in the end may stand elsewhere: then set-up has done its part and git does something else.
+fn check_effective(wanted: &[(&str, String)]) -> Result<(), Stop> {
+    let seen = git::seen().map_err(Stop::new)?;
+    for (key, now) in wanted {
+        let Some(last) = seen.iter().rev().find(|seen| seen.key.eq_ignore_ascii_case(key)) else { continue };
+        let same = last.value.as_deref() == Some(now) || last.value.is_none() && now == "true";
+        if !same {
+            say(&format!("note: here git reads {}", shadow(key, last)))?;
+        }
+    }
+    Ok(())
+}
+
+fn shadow(key: &str, last: &Seen) -> String {
+    let value = printable(last.value.as_deref().unwrap_or("true"));
+    format!("{key} = {value} from {} ({}), which outranks this", printable(&last.origin), last.scope)
+}
+
+/// A login, a trial signature where it may be made, and the identity among those that are trusted.
+fn introduce(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
+    match trial::run(args.yes, scope) {
+        Ok(introduced) => {
+            if let Some(introduced) = introduced {
+                accept(scope, &introduced.who)?;
+                introduced.judge()?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(stop) => {
+            eprintln!("git-keyless: git is set up, and signing does not work yet: {}", printable(&stop.to_string()));
+            eprintln!("git-keyless: git keyless doctor says more; git keyless setup --undo takes it back");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
+    let file = git::read(scope).map_err(Stop::new)?;
+    let settings = super::settings(Path::new("."))?;
+    if super::trusted_identities(&settings)?.contains(who) {
+        return Ok(());
+    }
+    let Some(change) = Change::plan_list(&file, TRUSTED_IDENTITY, &who.to_string()) else { return Ok(()) };
+    apply(scope, &file, std::slice::from_ref(&change))?;
+    say(&format!("  {change}"))
+}
+
+fn farewell(args: &cli::Setup, scope: Scope) -> Result<(), Stop> {
+    let undo = format!("Undo: git keyless setup --{} --undo", scope.name());
+    match args.verify_only {
+        true => say(&format!("git log --show-signature now judges keyless signatures. {undo}")),
+        false => say(&format!(
+            "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
+             See them with git log --show-signature, or git keyless show. {undo}"
+        )),
+    }
+}
+
+fn say(text: &str) -> Result<(), Stop> {
+    writeln!(io::stdout().lock(), "{text}")
+        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+}

@@ -1,0 +1,194 @@
+//! A login, and a trial signature through git itself: a commit in a room that goes away.
+//!
+//! A certificate is published when it is issued. So on a public instance the login alone says who this is, unless the
+//! person has agreed to more: by `keyless.publicIdentity=allow`, or here.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{agreed, say};
+use crate::commands::{Stop, identity, now, settings, trust_root, wait_for};
+use crate::config::{PUBLIC_IDENTITY, Settings};
+use crate::format::hex;
+use crate::format::object::{Kind, Object, ObjectFormat};
+use crate::key::{self, Memo};
+use crate::outside::git::Scope;
+use crate::policy::Accepted;
+use crate::trust::TrustRoot;
+use crate::verify::Verifier;
+
+/// Who the person turned out to be.
+pub(super) struct Introduced {
+    pub(super) who: Accepted,
+    trial: Option<Trial>,
+}
+
+/// None when the person does not want to, or nobody is there to be asked.
+pub(super) fn run(yes: bool, scope: Scope) -> Result<Option<Introduced>, Stop> {
+    let settings = settings(Path::new("."))?;
+    let root = trust_root(None, &settings)?;
+    if may_publish(&root, &settings)? {
+        let wanted =
+            yes || agreed("Say who you are, and make a trial signature? Nothing of it is kept.")? == Some(true);
+        return if wanted { sign(&root, scope).map(Some) } else { Ok(None) };
+    }
+    say(
+        "Signatures of a public instance are public: each puts your address or name into a log that anybody can read,\n\
+         for ever, at the moment the certificate is issued.",
+    )?;
+    match agreed("Make such a trial signature now?")? {
+        Some(true) => sign(&root, scope).map(Some),
+        Some(false) if agreed("Log in without one, so that your own signatures are trusted?")? == Some(true) => {
+            log_in(&settings).map(Some)
+        }
+        None if yes => log_in(&settings).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What is private stays so; for the rest somebody must have said so.
+fn may_publish(root: &TrustRoot, settings: &Settings) -> Result<bool, Stop> {
+    let public = root.instance == "public" || root.authorities.iter().any(|authority| is_sigstores(&authority.uri));
+    let allowed = settings.text(PUBLIC_IDENTITY).map_err(Stop::new)?.is_some_and(|(text, _)| text == "allow");
+    Ok(!public || allowed)
+}
+
+/// Also a newer root of the public instance than the built-in one, and its staging.
+fn is_sigstores(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    host == "sigstore.dev" || host.ends_with(".sigstore.dev")
+}
+
+/// The token goes nowhere: only what it says is read.
+fn log_in(settings: &Settings) -> Result<Introduced, Stop> {
+    let (source, now) = (identity::source(settings)?, now()?);
+    let token = wait_for(identity::token(&source, now))?;
+    let claims = token.claims();
+    match &claims.email {
+        Some(email) => {
+            let who = Accepted { subject: email.clone(), issuer: claims.certified_issuer().to_owned() };
+            Ok(Introduced { who, trial: None })
+        }
+        None => Err(Stop::new(format!(
+            "the name that {} will have in a certificate is the authority's to make: sign once, and trust what \
+             git keyless show says of it",
+            claims.name()
+        ))),
+    }
+}
+
+/// As git does it: a commit's bytes go to this program, and what comes back becomes a header. git before 2.40 keeps to
+/// itself why a signature was refused, so it is not git who calls here; that it calls us shows when it verifies.
+fn sign(root: &TrustRoot, scope: Scope) -> Result<Introduced, Stop> {
+    let room = Room::new(scope)?;
+    let tree = room.git(&["mktree"], b"")?;
+    let message = "a trial of git keyless setup";
+    let unsigned = room.git(&["commit-tree", "--no-gpg-sign", "-m", message, tree.trim()], b"")?;
+    let payload = room.git(&["cat-file", "commit", unsigned.trim()], b"")?;
+    let own = std::env::current_exe().map_err(Stop::new)?;
+    let armor = room.run(Command::new(own).args(["--status-fd=2", "-bsau", "trial"]), payload.as_bytes())?;
+    let format = if unsigned.trim().len() == 64 { ObjectFormat::Sha256 } else { ObjectFormat::Sha1 };
+    let raw = with_header(&payload, &armor, format);
+    let id = room.git(&["hash-object", "-t", "commit", "-w", "--stdin"], raw.as_bytes())?.trim().to_owned();
+    let object = Object::split(raw.into_bytes(), Kind::Commit, format, None);
+    let verified = Verifier::new(root, &Memo::new()).verify(&object, now()?);
+    let identity = verified.facts().identity.clone();
+    let identity = identity.ok_or_else(|| Stop::new("the trial signature names nobody; please report this"))?;
+    let who = Accepted { subject: identity.subject.name().to_owned(), issuer: identity.issuer };
+    Ok(Introduced { who, trial: Some(Trial { room, id }) })
+}
+
+fn with_header(payload: &str, armor: &str, format: ObjectFormat) -> String {
+    let name = match format {
+        ObjectFormat::Sha1 => "gpgsig",
+        ObjectFormat::Sha256 => "gpgsig-sha256",
+    };
+    let (headers, message) = payload.split_once("\n\n").unwrap_or((payload, ""));
+    format!("{headers}\n{name} {}\n\n{message}", armor.trim_end().replace('\n', "\n "))
+}
+
+impl Introduced {
+    /// Now that the identity is trusted git must say so too; what it is in the end.
+    pub(super) fn judge(&self) -> Result<(), Stop> {
+        let who = &self.who;
+        match &self.trial {
+            None => say(&format!("You are {who}.")),
+            Some(Trial { room, id }) => {
+                room.git(&["-c", "gpg.minTrustLevel=fully", "verify-commit", id], b"")?;
+                say(&format!("You are {who}: a trial commit was signed, and git verifies it."))
+            }
+        }
+    }
+}
+
+/// A signed commit and where it is.
+struct Trial {
+    room: Room,
+    id: String,
+}
+
+/// A folder for what git writes, gone when this is.
+struct Room {
+    folder: PathBuf,
+    /// What leads git there.
+    variable: &'static str,
+    place: PathBuf,
+}
+
+impl Room {
+    /// A repository's settings are tried in it, others in an empty repository; nothing of either is changed.
+    fn new(scope: Scope) -> Result<Self, Stop> {
+        let name = hex(&key::random::<8>().map_err(Stop::new)?);
+        let folder = std::env::temp_dir().join(format!("git-keyless-trial-{name}"));
+        let failed = |error: std::io::Error| Stop::new(format!("{}: {error}", folder.display()));
+        fs::create_dir(&folder).map_err(failed)?;
+        let place = folder.join("objects");
+        match scope {
+            Scope::Local => {
+                let room = Self { folder: folder.clone(), variable: "GIT_OBJECT_DIRECTORY", place };
+                fs::create_dir(&room.place).map_err(failed)?;
+                Ok(room)
+            }
+            Scope::Global | Scope::System => {
+                let room = Self { place: folder.join("trial.git"), folder, variable: "GIT_DIR" };
+                room.git(&["init", "-q", "--bare", "--template="], b"")?;
+                Ok(room)
+            }
+        }
+    }
+
+    fn git(&self, args: &[&str], input: &[u8]) -> Result<String, Stop> {
+        self.run(Command::new("git").args(args), input)
+    }
+
+    /// What it prints, if it succeeds; what it complains about, if not.
+    fn run(&self, command: &mut Command, input: &[u8]) -> Result<String, Stop> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let failed = |why: &dyn std::fmt::Display| Stop::new(format!("{name}: {why}"));
+        command.env(self.variable, &self.place);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&error))?;
+        if let Some(mut pipe) = child.stdin.take() {
+            pipe.write_all(input).map_err(|error| failed(&error))?;
+        }
+        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(Stop::new(said.trim().trim_start_matches("git-keyless: "))),
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
