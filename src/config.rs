@@ -38,8 +38,23 @@ pub const TOKEN_COMMAND: &str = "keyless.tokenCommand";
 /// Whether an identity may become public.
 pub const PUBLIC_IDENTITY: &str = "keyless.publicIdentity";
 
+/// Who is asked about signatures that are not ours.
+pub const FALLBACK_PROGRAM: &str = "keyless.fallbackProgram";
+/// How far that program's trust goes.
+pub const FALLBACK_TRUST: &str = "keyless.fallbackTrust";
+
 /// All of them.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: [Setting; 9] = [
+    Setting {
+        key: FALLBACK_PROGRAM,
+        variable: None,
+        what: "program, such as gpgsm or smimesign, that git's door asks about X.509 signatures that are not keyless",
+    },
+    Setting {
+        key: FALLBACK_TRUST,
+        variable: None,
+        what: "undefined: what that program calls good is U; pass: its own trust counts",
+    },
     Setting { key: ID_TOKEN_FILE, variable: None, what: "file that holds an ID token; read for each signature" },
     Setting {
         key: REQUIRE_TRUSTED,

@@ -667,7 +667,7 @@ impl Reason {
         match self {
             Self::SignatureMissing => "sign it: git commit -S, git tag -s",
             Self::NotCms(_) => "git verifies it with gpg or ssh-keygen: git verify-commit",
-            Self::NotKeyless => "verify it with the program that made it, such as gpgsm",
+            Self::NotKeyless => "verify it with the program that made it, such as gpgsm (keyless.fallbackProgram)",
             Self::DigestMismatch { .. } | Self::ObjectIdMismatch { .. } => {
                 "do not trust this object: it was changed after it was signed"
             }

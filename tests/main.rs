@@ -7,6 +7,7 @@ mod bits;
 mod corpus;
 mod demo;
 mod door;
+mod fallback;
 mod floors;
 mod format_gitsign;
 mod git;

@@ -319,6 +319,15 @@ pub fn family(bytes: &[u8]) -> Family {
     if keyless { Family::Keyless } else { Family::Foreign }
 }
 
+/// Whether another program may be asked: one signer, whose certificate is inside, and no certificate of Fulcio is.
+pub fn is_foreign(bytes: &[u8]) -> bool {
+    SignedData::parse_leniently(bytes).is_some_and(|signed| {
+        let fulcio = signed.certificates.iter().any(Certificate::is_fulcio);
+        let named = signed.signer().is_some_and(|signer| signed.certificates.iter().any(|one| signer.is(one)));
+        signed.signers() == 1 && named && !fulcio
+    })
+}
+
 /// The signed attributes of a commit signature, DER SET OF: the bytes to sign.
 pub fn signed_attributes(message_digest: &[u8; 32], signing_time: Time) -> Result<Vec<u8>, Malformed> {
     let malformed = |error: der::Error| Malformed::new("signed attributes", error);

@@ -23,7 +23,7 @@ pub enum Failure {
     Ended(String),
     /// It was still running at its deadline, or somebody held its output open.
     Late(Duration),
-    /// The shell could not be started.
+    /// It, or its shell, could not be started.
     NotStarted(String),
     /// It printed more bytes than allowed.
     TooMuch(usize),
@@ -34,7 +34,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Ended(status) => write!(f, "it ended with {status}"),
             Self::Late(deadline) => write!(f, "it did not end within {} s", deadline.as_secs_f32()),
-            Self::NotStarted(why) => write!(f, "the shell could not be started: {why}"),
+            Self::NotStarted(why) => write!(f, "it could not be started: {why}"),
             Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes"),
         }
     }
@@ -42,8 +42,31 @@ impl fmt::Display for Failure {
 
 /// What `command` prints, at most `limit` bytes of it. Its messages go to the terminal, if there is one.
 pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    let terminal = terminal::device();
+    let group = terminal.is_none();
+    shell.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
+    match run(shell, group, limit, deadline)? {
+        (printed, status) if status.success() => Ok(printed),
+        (_, status) => Err(Failure::Ended(status.to_string())),
+    }
+}
+
+/// What a program prints, and how it ended. It has no input, and nobody hears its messages.
+pub fn answer(mut program: Command, limit: usize, deadline: Duration) -> Result<(Vec<u8>, ExitStatus), Failure> {
+    program.stderr(Stdio::null());
+    run(program, true, limit, deadline).map(|(mut printed, status)| (std::mem::take(&mut *printed), status))
+}
+
+fn run(
+    command: Command,
+    group: bool,
+    limit: usize,
+    deadline: Duration,
+) -> Result<(Zeroizing<Vec<u8>>, ExitStatus), Failure> {
     let started = Instant::now();
-    let (mut child, group) = spawn(command).map_err(|error| Failure::NotStarted(error.to_string()))?;
+    let (mut child, group) = spawn(command, group).map_err(|error| Failure::NotStarted(error.to_string()))?;
     let printed = child.stdout.take().map(|stdout| drain(stdout, limit));
     let left = || deadline.saturating_sub(started.elapsed());
     let printed = printed.and_then(|printed| printed.recv_timeout(left()).ok());
@@ -52,8 +75,7 @@ pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizi
             end(&mut child, group);
             Err(Failure::TooMuch(limit))
         }
-        (Some(printed), Some(status)) if status.success() => Ok(printed),
-        (Some(_), Some(status)) => Err(Failure::Ended(status.to_string())),
+        (Some(printed), Some(status)) => Ok((printed, status)),
         _ => {
             end(&mut child, group);
             Err(Failure::Late(deadline))
@@ -63,17 +85,13 @@ pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizi
 
 /// The child, and whether it leads a process group of its own. With a terminal it stays in git's: a background group
 /// may not read the terminal, and Ctrl-C must reach it.
-fn spawn(command: &str) -> std::io::Result<(Child, bool)> {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let terminal = terminal::device();
-    let group = terminal.is_none();
-    shell.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
+fn spawn(mut command: Command, group: bool) -> std::io::Result<(Child, bool)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     #[cfg(unix)]
     if group {
-        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
     }
-    shell.spawn().map(|child| (child, group && cfg!(unix)))
+    command.spawn().map(|child| (child, group && cfg!(unix)))
 }
 
 /// Reads on a thread of its own, which nobody waits for when the deadline has passed.

@@ -3,6 +3,7 @@
 //! The grammar is gpgsm's as far as these use it, and its own: the word after `-u` is always its value, also when it
 //! begins with a dash, because a git identity may. Every way out of verifying says NEWSIG and one exclusive line.
 
+mod fallback;
 mod sign;
 mod verify;
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{VerifyCall, complain};
+use super::{VerifyCall, complain, fallback};
 use crate::commands::{Stop, now, settings, trust_root, trusted_identities};
 use crate::config::REQUIRE_TRUSTED;
 use crate::format::cms::MAX_ARMOR_BYTES;
@@ -30,7 +30,11 @@ pub(super) fn run(call: &VerifyCall) -> ExitCode {
         Answer::Unknown { fingerprint: None }
     });
     let written = call.status.write(&answer.lines());
-    if written && matches!(answer, Answer::Good { .. }) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if written && matches!(answer, Answer::Good { .. } | Answer::Foreign { .. }) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn judge(call: &VerifyCall) -> Result<Answer, Stop> {
@@ -41,6 +45,11 @@ fn judge(call: &VerifyCall) -> Result<Answer, Stop> {
     let policy = Policy::new(trusted_identities(&settings)?, false);
     let require_trusted = settings.flag(REQUIRE_TRUSTED).map_err(Stop::new)?;
     let report = Verifier::new(&root, &memo).verify(&object, now()?).report(&policy, &Circumstance::default());
+    if matches!((report.verdict(), report.reason()), (Verdict::Unknown, Some(Reason::NotKeyless)))
+        && let Some(answer) = fallback::ask(&object, &settings, require_trusted)?
+    {
+        return Ok(answer);
+    }
     let answer = answer(&report, require_trusted);
     explain(&report, &answer);
     Ok(answer)

@@ -14,6 +14,7 @@ use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
 use crate::key::{self, Memo};
+use crate::outside::files::Folder;
 use crate::outside::git::Scope;
 use crate::policy::Accepted;
 use crate::trust::TrustRoot;
@@ -130,34 +131,26 @@ struct Trial {
     id: String,
 }
 
-/// A folder for what git writes, gone when this is.
+/// Where git writes: a folder that is gone when this is.
 struct Room {
-    folder: PathBuf,
     /// What leads git there.
     variable: &'static str,
     place: PathBuf,
+    _folder: Folder,
 }
 
 impl Room {
     /// A repository's settings are tried in it, others in an empty repository; nothing of either is changed.
     fn new(scope: Scope) -> Result<Self, Stop> {
-        let name = hex(&key::random::<8>().map_err(Stop::new)?);
-        let folder = std::env::temp_dir().join(format!("git-keyless-trial-{name}"));
-        let failed = |error: std::io::Error| Stop::new(format!("{}: {error}", folder.display()));
-        fs::create_dir(&folder).map_err(failed)?;
-        let place = folder.join("objects");
-        match scope {
-            Scope::Local => {
-                let room = Self { folder: folder.clone(), variable: "GIT_OBJECT_DIRECTORY", place };
-                fs::create_dir(&room.place).map_err(failed)?;
-                Ok(room)
-            }
-            Scope::Global | Scope::System => {
-                let room = Self { place: folder.join("trial.git"), folder, variable: "GIT_DIR" };
-                room.git(&["init", "-q", "--bare", "--template="], b"")?;
-                Ok(room)
-            }
+        let folder = Folder::new(&hex(&key::random::<8>().map_err(Stop::new)?)).map_err(Stop::new)?;
+        if scope == Scope::Local {
+            let place = folder.path().join("objects");
+            fs::create_dir(&place).map_err(|error| Stop::new(format!("{}: {error}", place.display())))?;
+            return Ok(Self { variable: "GIT_OBJECT_DIRECTORY", place, _folder: folder });
         }
+        let room = Self { variable: "GIT_DIR", place: folder.path().join("trial.git"), _folder: folder };
+        room.git(&["init", "-q", "--bare", "--template="], b"")?;
+        Ok(room)
     }
 
     fn git(&self, args: &[&str], input: &[u8]) -> Result<String, Stop> {
@@ -184,11 +177,5 @@ impl Room {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             false => Err(Stop::new(said.trim().trim_start_matches("git-keyless: "))),
         }
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
