@@ -1,13 +1,17 @@
 //! Settings: one table of names, values that remember where they came from, and nothing guessed.
 //!
-//! Read at the door and handed down as plain values. Order: default < git's configuration (its own scopes) <
-//! `GIT_KEYLESS_*` < flag. What cannot be read is refused with its place.
+//! Read at the door and handed down as plain values. Order: default < what gitsign is configured with < git's
+//! configuration (its own scopes) < `GIT_KEYLESS_*` < flag. What cannot be read is refused with its place.
+
+mod foreign;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::outside::repo::Configuration;
+
+pub use foreign::{Foreign, Mapped};
 
 /// One name, for parser, man page and diagnosis alike.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +46,15 @@ pub const PUBLIC_IDENTITY: &str = "keyless.publicIdentity";
 pub const FALLBACK_PROGRAM: &str = "keyless.fallbackProgram";
 /// How far that program's trust goes.
 pub const FALLBACK_TRUST: &str = "keyless.fallbackTrust";
+
+/// The client's name at the provider.
+pub const CLIENT_ID: &str = "keyless.clientId";
+/// A file with the client's secret.
+pub const CLIENT_SECRET_FILE: &str = "keyless.clientSecretFile";
+/// Where a provider of providers lets people log in.
+pub const CONNECTOR_ID: &str = "keyless.connectorId";
+/// The provider.
+pub const ISSUER: &str = "keyless.issuer";
 
 /// All of them.
 pub const SETTINGS: [Setting; 9] = [
@@ -84,6 +97,11 @@ pub const SETTINGS: [Setting; 9] = [
     },
 ];
 
+/// Settings that name an instance.
+const INSTANCE: [&str; 2] = [SIGNING_CONFIG, TRUSTED_ROOT];
+/// Settings that say what is trusted.
+const TRUST: [&str; 4] = [REQUIRE_TRUSTED, SIGNING_CONFIG, TRUSTED_IDENTITY, TRUSTED_ROOT];
+
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
@@ -113,6 +131,7 @@ pub struct Settings {
     values: Vec<(String, Value)>,
     notes: Vec<String>,
     git_dir: Option<PathBuf>,
+    foreign: Foreign,
 }
 
 impl Settings {
@@ -144,6 +163,32 @@ impl Settings {
             settings.values.push((setting.key.to_lowercase(), Value { text: Some(text), place: variable.to_owned() }));
         }
         Ok(settings)
+    }
+
+    /// The same with what gitsign is configured with below it.
+    pub fn above(mut self, foreign: Foreign) -> Self {
+        let own_instance = INSTANCE.iter().any(|key| self.all(key).next().is_some());
+        let below = foreign.settings(own_instance).into_iter().map(|(key, value)| (key.to_lowercase(), value));
+        self.values = below.chain(std::mem::take(&mut self.values)).collect();
+        self.foreign = foreign;
+        self
+    }
+
+    /// gitsign's instance to sign with: only where no setting of ours names one.
+    pub fn foreign_instance(&self) -> Option<&Foreign> {
+        let own = INSTANCE.iter().any(|key| self.all(key).next().is_some());
+        (!own).then_some(&self.foreign)
+    }
+
+    /// gitsign's trust to judge under: only where no setting of ours says anything about trust.
+    pub fn foreign_trust(&self) -> Option<&Foreign> {
+        let own = TRUST.iter().any(|key| self.all(key).next().is_some());
+        (!own).then_some(&self.foreign)
+    }
+
+    /// All that gitsign is configured with.
+    pub fn foreign(&self) -> &Foreign {
+        &self.foreign
     }
 
     /// Where git keeps the repository's files: its owner may own trust files too.

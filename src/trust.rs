@@ -4,6 +4,7 @@
 //! types are kept as such, so that what a trust root *lists* is still required of a signature. Everything is chosen
 //! by the time that is verified, never by the clock; expired keys stay for what was signed in their day.
 
+pub mod parts;
 mod signing_config;
 
 use serde::Deserialize;

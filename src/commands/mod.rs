@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Foreign, Settings};
 use crate::format::time::Time;
 use crate::outside::{files, repo};
 use crate::policy::Accepted;
@@ -48,7 +48,10 @@ pub(crate) fn stopped(stop: &Stop) -> ExitCode {
 /// Settings as git in `directory` would see them.
 pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
     let configuration = repo::config(directory, "keyless").map_err(Stop::new)?;
-    let settings = Settings::new(configuration, |name| std::env::var_os(name)).map_err(Stop::new)?;
+    let gitsigns = repo::config(directory, "gitsign").map_err(Stop::new)?;
+    let environment = |name: &str| std::env::var_os(name);
+    let foreign = Foreign::new(&gitsigns.values, environment).map_err(Stop::new)?;
+    let settings = Settings::new(configuration, environment).map_err(Stop::new)?.above(foreign);
     settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
     Ok(settings)
 }
@@ -61,11 +64,18 @@ pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings) -> Result<Tru
         (None, Some((path, value))) => {
             (files::expand(path).map_err(Stop::new)?, format!("{} in {}", config::TRUSTED_ROOT, value.place))
         }
-        (None, None) => return TrustRoot::public_good().map_err(Stop::new),
+        (None, None) => return foreign_root(settings)?.map_or_else(|| TrustRoot::public_good().map_err(Stop::new), Ok),
     };
     let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{place}: {why}"));
     let bytes = files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()).map_err(|why| refused(&why))?;
     TrustRoot::parse(&bytes, "custom").map_err(|why| refused(&format!("{}: {why}", path.display())))
+}
+
+/// What gitsign would judge under, where nothing of ours says anything about trust.
+fn foreign_root(settings: &Settings) -> Result<Option<TrustRoot>, Stop> {
+    let Some(foreign) = settings.foreign_trust() else { return Ok(None) };
+    let Some(json) = foreign.trusted_root(settings.git_dir()).map_err(Stop::new)? else { return Ok(None) };
+    TrustRoot::parse(json.as_bytes(), "gitsign").map(Some).map_err(Stop::new)
 }
 
 /// Who is accepted, by the settings.
