@@ -100,6 +100,9 @@ pub struct Setup {
     /// The instance to sign with: its signing config (JSON)
     #[arg(long, value_name = "FILE")]
     pub signing_config: Option<PathBuf>,
+    /// Take over what gitsign is configured with (gitsign.*, GITSIGN_*, SIGSTORE_*), and say what is left
+    #[arg(long)]
+    pub from_gitsign: bool,
     /// Only let git verify with this program; who signs, and how, stays as it is
     #[arg(long)]
     pub verify_only: bool,
@@ -113,7 +116,7 @@ pub struct Setup {
     #[arg(long)]
     pub no_login: bool,
     /// Put back what was there before
-    #[arg(long, conflicts_with_all = ["client_trust_config", "trusted_root", "signing_config", "verify_only", "no_login"])]
+    #[arg(long, conflicts_with_all = ["client_trust_config", "trusted_root", "signing_config", "from_gitsign", "verify_only", "no_login"])]
     pub undo: bool,
 }
 

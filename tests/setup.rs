@@ -263,3 +263,82 @@ fn on_a_public_instance_yes_alone_publishes_nothing() {
     assert!(tried.code == 1 && tried.stderr.contains("certificate authority"), "{}", tried.stderr);
     assert_eq!(repo.ok(["config", "gpg.format"]), "x509", "what was set stays");
 }
+
+/// gitsign's settings for the sandbox: URLs, and PEM files made of its trusted root.
+fn gitsigns(repo: &Repo, home: &Home) -> Vec<(&'static str, String)> {
+    let root: serde_json::Value = serde_json::from_slice(home.sandbox.trusted_root()).unwrap();
+    let pem = |label: &str, texts: &[&str]| {
+        let block = |text: &&str| format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        texts.iter().map(block).collect::<String>()
+    };
+    let wrapped = |value: &serde_json::Value| {
+        let text = value["rawBytes"].as_str().unwrap();
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>().join("\n")
+    };
+    let chain = &root["certificateAuthorities"][0]["certChain"]["certificates"];
+    let mut chain: Vec<_> = chain.as_array().unwrap().iter().map(wrapped).collect();
+    chain.reverse();
+    let chain = pem("CERTIFICATE", &chain.iter().map(String::as_str).collect::<Vec<_>>());
+    let log = root["tlogs"].as_array().unwrap().iter().find(|log| log["baseUrl"] == "https://rekor.sandbox.invalid");
+    let log = pem("PUBLIC KEY", &[&wrapped(&log.unwrap()["publicKey"])]);
+    let ct_log = pem("PUBLIC KEY", &[&wrapped(&root["ctlogs"][0]["publicKey"])]);
+    let file = |name: &str, text: &str| repo.file(name, text).display().to_string();
+    let urls = home.sandbox.urls();
+    for (name, value) in [
+        ("fulcio", &urls.fulcio),
+        ("rekor", &urls.rekor_v1),
+        ("issuer", &urls.oidc),
+        ("fulcioRoot", &file("fulcio.pem", &chain)),
+    ] {
+        repo.config(&format!("gitsign.{name}"), value);
+    }
+    vec![
+        ("SIGSTORE_REKOR_PUBLIC_KEY", file("rekor.pem", &log)),
+        ("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", file("ct.pem", &ct_log)),
+    ]
+}
+
+fn with(repo: &Repo, variables: &[(&'static str, String)], program: &str, args: &[&str]) -> Answer {
+    let mut command = repo.command(program);
+    Answer::of(command.args(args).envs(variables.iter().map(|(name, value)| (*name, value))).output().unwrap())
+}
+
+#[test]
+fn gitsigns_settings_sign_and_verify_as_they_stand_and_are_taken_over() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let variables = gitsigns(&repo, &home);
+    repo.config("gpg.format", "x509");
+    repo.config("gpg.x509.program", PROGRAM);
+    let commit = ["commit", "-q", "-S", "--allow-empty", "-m", "as gitsign does"];
+    with(&repo, &variables, "git", &commit).ok();
+    let letter =
+        |variables: &[(&'static str, String)]| with(&repo, variables, "git", &["log", "-1", "--format=%G?"]).ok();
+    assert_eq!(letter(&variables), "U");
+    // Any word of ours on trust, and gitsign's no longer counts: the public root judges, and knows nobody here.
+    repo.config("keyless.requireTrusted", "false");
+    assert_eq!(letter(&variables), "E");
+    repo.config_unset("keyless.requireTrusted");
+    // A part of an instance signs nothing.
+    repo.config_unset("gitsign.rekor");
+    let part = with(&repo, &variables, "git", &commit);
+    let direct = with(&repo, &variables, PROGRAM, &["--status-fd=2", "-bsau", "x"]);
+    assert!(part.code == 128 && direct.stderr.contains("gitsign.fulcio in "), "{}", direct.stderr);
+    repo.config("gitsign.rekor", &home.sandbox.urls().rekor_v1);
+    repo.config("gitsign.connectorID", "https://github.com/login/oauth");
+    repo.config("gitsign.autoclose", "true");
+    let before = listed(&repo, "--global");
+    let dry = with(&repo, &variables, PROGRAM, &["setup", "--from-gitsign", "--dry-run"]).ok();
+    assert!(dry.contains("left: gitsign.autoclose") && !repo.home().join(".config/git-keyless").exists(), "{dry}");
+    let said = with(&repo, &variables, PROGRAM, &["setup", "--from-gitsign", "--yes"]).ok();
+    assert!(said.contains("keyless.connectorId = https://github.com/login/oauth") && said.contains("trial"), "{said}");
+    // Now without any variable.
+    repo.commit("ours");
+    assert_eq!(repo.ok(["log", "-1", "--format=%G?"]), "G");
+    repo.ok(["verify-commit", "HEAD^"]);
+    let file = PathBuf::from(repo.ok(["config", "keyless.signingConfig"]));
+    assert!(file.is_file() && file.starts_with(repo.home()), "{}", file.display());
+    setup(&repo, &["--undo"]).ok();
+    assert_eq!(listed(&repo, "--global"), before);
+    assert!(!file.exists());
+}

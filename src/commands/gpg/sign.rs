@@ -72,12 +72,15 @@ fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) 
     }
 }
 
-/// The services, which only an explicit signing config names: nobody writes to a public log by accident.
-fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
+/// The signing config, which somebody must have named: nobody writes to a public log by accident.
+fn read_config(settings: &Settings) -> Result<Vec<u8>, Stop> {
     let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
-        return Err(Stop::new(format!(
-            "nothing says where to sign: git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
-        )));
+        let foreign = settings.foreign_instance().map_or(Ok(None), |foreign| foreign.signing_config());
+        return foreign.map_err(Stop::new)?.map(String::into_bytes).ok_or_else(|| {
+            Stop::new(format!(
+                "nothing says where to sign: git keyless setup, or git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
+            ))
+        });
     };
     let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
     let bytes = files::expand(path)
@@ -89,6 +92,15 @@ fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
             "it brings a trust root of its own; name it for verifying too: git config --global {TRUSTED_ROOT} {path}"
         )));
     }
+    Ok(bytes)
+}
+
+fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
+    let bytes = read_config(settings)?;
+    let refused = |why: &dyn std::fmt::Display| match settings.text(SIGNING_CONFIG) {
+        Ok(Some((_, value))) => Stop::new(settings.unusable(SIGNING_CONFIG, value, why)),
+        _ => Stop::new(why),
+    };
     let services = SigningConfig::parse(&bytes)
         .map_err(|why| refused(&why))?
         .services(now)

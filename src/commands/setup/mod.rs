@@ -4,6 +4,7 @@
 //! itself writes its files. Then a trial, where nothing becomes public that the person has not agreed to.
 
 mod change;
+mod gitsign;
 mod trial;
 mod undo;
 
@@ -22,6 +23,7 @@ use crate::policy::Accepted;
 use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 
 use change::Change;
+use gitsign::Taken;
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
@@ -45,7 +47,9 @@ fn scope(args: &cli::Setup) -> Scope {
 fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     let git = git::version().map_err(Stop::new)?;
     let file = git::read(scope).map_err(Stop::new)?;
-    let wanted = wanted(args)?;
+    let mut wanted = wanted(args)?;
+    let taken = if args.from_gitsign { Taken::read(wanted.iter().any(names_instance))? } else { Taken::default() };
+    wanted.splice(0..0, taken.wanted.iter().cloned());
     check_complete(args, &wanted)?;
     let changes = changes(&file, &wanted)?;
     show(&git, scope, &changes)?;
@@ -54,6 +58,7 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     }
     if !changes.is_empty() {
         ask(args.yes, "Set these?")?;
+        taken.write()?;
         apply(scope, &file, &changes)?;
     }
     check_effective(&wanted)?;
@@ -63,6 +68,10 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     };
     farewell(args, scope)?;
     Ok(code)
+}
+
+fn names_instance((key, _): &(&'static str, String)) -> bool {
+    [SIGNING_CONFIG, TRUSTED_ROOT].contains(key)
 }
 
 /// Keys and values, in the order in which they are set: git calls us last, when everything it needs is there.
@@ -122,9 +131,10 @@ fn check_complete(args: &cli::Setup, wanted: &[(&str, String)]) -> Result<(), St
         return Ok(());
     }
     let settings = super::settings(Path::new("."))?;
-    match settings.text(SIGNING_CONFIG).map_err(Stop::new)? {
-        Some(_) => Ok(()),
-        None => Err(Stop::new(format!(
+    let foreign = || settings.foreign_instance().map_or(Ok(None), |foreign| foreign.signing_config());
+    match settings.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some() || foreign().map_err(Stop::new)?.is_some() {
+        true => Ok(()),
+        false => Err(Stop::new(format!(
             "nothing says where to sign, and every commit would fail: name your instance with --client-trust-config FILE, \
              or --signing-config FILE and --trusted-root FILE; --verify-only sets git up without signing; \
              to try signing, see git keyless sandbox ({SIGNING_CONFIG})"

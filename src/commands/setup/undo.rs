@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::change::{Change, Way};
-use super::say;
+use super::{gitsign, say};
 use crate::commands::Stop;
 use crate::format::printable;
 use crate::outside::git::{self, Scope};
@@ -26,6 +26,9 @@ pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
                 Stop::new(format!("{failure}; what is not taken back yet stays written down: run it again"))
             })?;
         }
+    }
+    if !dry {
+        written.iter().try_for_each(|(_, change)| gitsign::forget(&change.now))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,92 @@
+//! `--from-gitsign`: what gitsign is configured with, as settings of ours. Its own settings stay as they are.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{say, text};
+use crate::commands::{Stop, settings};
+use crate::config::{SIGNING_CONFIG, TRUSTED_ROOT};
+use crate::format::{hex, printable};
+use crate::key;
+use crate::outside::git;
+use crate::trust::parts;
+
+/// Settings to make, and the file that they name.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) wanted: Vec<(&'static str, String)>,
+    file: Option<(PathBuf, String)>,
+}
+
+impl Taken {
+    /// What there is, said aloud: what is taken is shown with everything that is set, what is left here.
+    pub(super) fn read(own_instance: bool) -> Result<Self, Stop> {
+        let settings = settings(Path::new("."))?;
+        let foreign = settings.foreign();
+        let mut taken = Self::default();
+        for mapped in foreign.mapped() {
+            match mapped.ours {
+                Ok((key, value)) => taken.wanted.push((key, value)),
+                Err(why) => say(&format!("left: {} in {}: {why}", mapped.name, printable(&mapped.place)))?,
+            }
+        }
+        if own_instance {
+            return Ok(taken);
+        }
+        let Some(config) = foreign.signing_config().map_err(Stop::new)? else { return Ok(taken) };
+        let root = foreign.trusted_root(settings.git_dir()).map_err(Stop::new)?;
+        let keys: &[&'static str] = if root.is_some() { &[TRUSTED_ROOT, SIGNING_CONFIG] } else { &[SIGNING_CONFIG] };
+        let json = match root {
+            Some(root) => parts::client_trust_config(&value(&root)?, &value(&config)?).to_string(),
+            None => config,
+        };
+        let path = folder()?.join(format!("{PREFIX}{}.json", hex(&key::sha256(json.as_bytes())[..8])));
+        let name = text(path.clone())?;
+        taken.wanted.extend(keys.iter().map(|key| (*key, name.clone())));
+        taken.file = Some((path, json));
+        Ok(taken)
+    }
+
+    /// Writes the file; one of the same name has the same content.
+    pub(super) fn write(&self) -> Result<(), Stop> {
+        let Some((path, json)) = &self.file else { return Ok(()) };
+        if path.exists() {
+            return Ok(());
+        }
+        let failed = |error: std::io::Error| Stop::new(format!("{}: {error}", path.display()));
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.create(folder).map_err(failed)?;
+        fs::File::create_new(path).and_then(|mut file| file.write_all(json.as_bytes())).map_err(failed)
+    }
+}
+
+/// Removes a file that set-up wrote and nobody names any more.
+pub(super) fn forget(name: &str) -> Result<(), Stop> {
+    let path = Path::new(name);
+    let ours = path.parent() == folder().ok().as_deref()
+        && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    let named = || git::seen().map(|seen| seen.iter().any(|seen| seen.value.as_deref() == Some(name)));
+    if ours && path.exists() && !named().map_err(Stop::new)? {
+        fs::remove_file(path).map_err(|error| Stop::new(format!("{name}: {error}")))?;
+        say(&format!("  {} goes", printable(name)))?;
+    }
+    Ok(())
+}
+
+const PREFIX: &str = "gitsign-";
+
+fn folder() -> Result<PathBuf, Stop> {
+    let home = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = home("XDG_CONFIG_HOME").or_else(|| Some(home("HOME")?.join(".config")));
+    base.map(|base| base.join("git-keyless"))
+        .ok_or_else(|| Stop::new("neither XDG_CONFIG_HOME nor HOME says where to write gitsign's instance"))
+}
+
+fn value(json: &str) -> Result<serde_json::Value, Stop> {
+    serde_json::from_str(json).map_err(Stop::new)
+}
