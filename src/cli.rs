@@ -45,6 +45,8 @@ pub enum Command {
     Verify(Verify),
     /// Print everything in one signature, step by step
     Show(Show),
+    /// Say whether git will sign and verify here, and what mends what is wrong: exit code 1 when signing will not work
+    Doctor(Doctor),
     /// See the main job in a minute: sign, verify, tamper and refuse, on a sandbox, touching nothing of yours
     #[cfg(feature = "sandbox")]
     Demo(Demo),
@@ -132,6 +134,17 @@ pub struct Show {
     /// How it is trusted.
     #[command(flatten)]
     pub trust: TrustArgs,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Ask no server
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// Arguments of everything that verifies.

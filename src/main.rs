@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         return commands::gpg::run(&args);
     }
     match Cli::read().command {
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Show(args) => commands::show::run(&args),

@@ -6,6 +6,8 @@
 mod bits;
 mod corpus;
 mod demo;
+#[cfg(feature = "sandbox")]
+mod doctor;
 mod door;
 mod fallback;
 mod floors;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sandbox")]
 pub mod demo;
+pub mod doctor;
 pub mod gpg;
 mod identity;
 #[cfg(feature = "sandbox")]

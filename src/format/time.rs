@@ -34,6 +34,12 @@ impl Time {
         text.parse().map(Self).map_err(|error| Malformed::new("time", error))
     }
 
+    /// The date of HTTP (RFC 9110 section 5.6.7), in its one form that is still written.
+    pub fn parse_http(text: &str) -> Result<Self, Malformed> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+        parsed.map(Self).map_err(|error| Malformed::new("HTTP date", error))
+    }
+
     /// `YYYYMMDDHHMMSS[.f...]Z`: the GeneralizedTime of RFC 3161 section 2.4.2, whose fraction DER readers refuse.
     pub fn parse_generalized(text: &str) -> Result<Self, Malformed> {
         let wrong = || Malformed::new("GeneralizedTime", "not YYYYMMDDHHMMSS[.f]Z");

@@ -127,6 +127,8 @@ pub struct Reply {
     pub status: u16,
     /// The `Location` header.
     pub location: Option<String>,
+    /// The `Date` header: what time it is there.
+    pub date: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -183,12 +185,13 @@ impl Http {
             .await
             .map_err(|_| late())?
             .map_err(|error| endpoint.failure(Fault::Unreachable { why: causes(error) }))?;
-        let (status, location) = (response.status().as_u16(), location(&response));
+        let status = response.status().as_u16();
+        let [location, date] = [header::LOCATION, header::DATE].map(|name| text_of(&response, name));
         let body = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), read(response, limit))
             .await
             .map_err(|_| late())?
             .map_err(|fault| endpoint.failure(fault))?;
-        Ok(Reply { endpoint: endpoint.clone(), status, location, body })
+        Ok(Reply { endpoint: endpoint.clone(), status, location, date, body })
     }
 
     fn client(&self, endpoint: &Endpoint) -> Result<&Client, Failure> {
@@ -223,8 +226,8 @@ fn built(builder: ClientBuilder) -> Result<Client, String> {
     builder.build().map_err(causes)
 }
 
-fn location(response: &Response) -> Option<String> {
-    response.headers().get(header::LOCATION)?.to_str().ok().map(str::to_owned)
+fn text_of(response: &Response, name: header::HeaderName) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Fault> {

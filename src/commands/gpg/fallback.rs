@@ -60,7 +60,7 @@ fn passes(settings: &Settings) -> Result<bool, Stop> {
 }
 
 /// A name on PATH or an absolute path: from the working directory, where git calls us, a checkout could choose.
-fn find(name: &str) -> Result<PathBuf, String> {
+pub(in crate::commands) fn find(name: &str) -> Result<PathBuf, String> {
     let path = files::expand(name)?;
     let own = std::env::current_exe().and_then(fs::canonicalize).ok();
     let found = match path.components().count() {

@@ -7,6 +7,9 @@ mod fallback;
 mod sign;
 mod verify;
 
+pub(in crate::commands) use fallback::find;
+pub(in crate::commands) use sign::instance;
+
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

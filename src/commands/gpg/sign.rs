@@ -34,10 +34,8 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
     check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
-    let root = trust_root(None, &settings)?;
     let now = now()?;
-    let options = options(&settings, now)?;
-    check_one_instance(&options, &root, &settings)?;
+    let (root, options) = instance(&settings, now)?;
     let source = identity::source(&settings)?;
     let signed = wait_for(async {
         let token = identity::token(&source, now).await?;
@@ -45,6 +43,14 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     })?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
+}
+
+/// Where to sign, and the trust root that must judge what it gives.
+pub(in crate::commands) fn instance(settings: &Settings, now: Time) -> Result<(TrustRoot, Options), Stop> {
+    let root = trust_root(None, settings)?;
+    let options = options(settings, now)?;
+    check_one_instance(&options, &root, settings)?;
+    Ok((root, options))
 }
 
 /// git looks for a tag's signature at the beginning of a line, and would glue it to the last one.
