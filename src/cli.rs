@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 #[cfg(feature = "sandbox")]
 use clap::ArgGroup;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+pub use clap_complete::Shell;
 
 /// Sign git commits with the identity you already have, and verify them anywhere, offline.
 #[derive(Debug, Parser)]
@@ -36,6 +37,31 @@ impl Cli {
     }
 }
 
+/// What makes `shell` complete `git-keyless` and `git keyless`.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    // For bash the generator gives a program with a hyphen functions that do not find each other (clap_complete 4.6.11), so
+    // there it gets another name. git's completion looks for `_git_keyless`, and has words of its own before ours.
+    const IN_BASH: &[u8] = br#"
+complete -r keyless
+complete -F _keyless -o bashdefault -o default git-keyless
+_git_keyless() {
+    local at=0
+    while [[ $at -lt ${#COMP_WORDS[@]} && ${COMP_WORDS[at]} != keyless ]]; do at=$((at + 1)); done
+    local -a rest=("${COMP_WORDS[@]:at}")
+    local COMP_CWORD=$((COMP_CWORD - at))
+    local -a COMP_WORDS=("${rest[@]}")
+    _keyless keyless "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+}
+"#;
+    let name = if shell == Shell::Bash { "keyless" } else { "git-keyless" };
+    let mut written = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), name, &mut written);
+    if shell == Shell::Bash {
+        written.extend_from_slice(IN_BASH);
+    }
+    written
+}
+
 /// The commands of a person.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -47,6 +73,12 @@ pub enum Command {
     Show(Show),
     /// Say whether git will sign and verify here, and what mends what is wrong: exit code 1 when signing will not work
     Doctor(Doctor),
+    /// Print completions, for the installation
+    #[command(hide = true)]
+    Completions {
+        /// bash, zsh or fish
+        shell: Shell,
+    },
     /// See the main job in a minute: sign, verify, tamper and refuse, on a sandbox, touching nothing of yours
     #[cfg(feature = "sandbox")]
     Demo(Demo),

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         return commands::gpg::run(&args);
     }
     match Cli::read().command {
+        Command::Completions { shell } => commands::completions::run(shell),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Setup(args) => commands::setup::run(&args),

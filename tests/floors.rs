@@ -44,10 +44,11 @@ const FLOORS: [(&str, &[&str]); 24] = [
 ];
 
 /// Which crate is named where and nowhere else: files, or folders with everything in them.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 14] = [
     ("aws_lc_rs", &["key.rs"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli.rs"]),
+    ("clap_complete", &["cli.rs"]),
     ("gix", &["outside/repo"]),
     ("keyring", &["outside/session"]),
     ("linux_keyutils_keyring_store", &["outside/session"]),

@@ -13,6 +13,7 @@ mod fallback;
 mod floors;
 mod format_gitsign;
 mod git;
+mod install;
 mod man;
 mod oracle;
 mod payload;

@@ -1,5 +1,6 @@
 //! Doors: read inputs, call one road, print, exit.
 
+pub mod completions;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod doctor;
