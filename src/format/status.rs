@@ -53,7 +53,7 @@ pub enum Answer {
         /// Whom it names; one word here, where an identity of ours has two.
         name: String,
         /// The eight fields behind the fingerprint of its VALIDSIG.
-        valid: [String; 8],
+        valid: String,
         /// How far it trusts that name.
         trust: ForeignTrust,
     },
@@ -86,7 +86,7 @@ impl Answer {
             Self::Foreign { fingerprint, name, valid, trust } => format!(
                 "GOODSIG {fingerprint} {}\nVALIDSIG {fingerprint} {}\nTRUST_{} 0 shell\n",
                 escape(name),
-                valid.join(" "),
+                valid,
                 trust.word()
             ),
             Self::Denied { fingerprint, name } => {
@@ -136,7 +136,7 @@ pub enum Said {
         /// Whom it names.
         name: String,
         /// The eight fields behind the fingerprint of VALIDSIG.
-        valid: [String; 8],
+        valid: String,
         /// None for TRUST_NEVER.
         trust: Option<ForeignTrust>,
     },
@@ -178,7 +178,7 @@ impl Said {
             (1..=32).contains(&field.len()) && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
         // What is behind the ninth field is OpenPGP's.
-        let valid: Vec<_> = fields.take(8).filter(is_field).map(str::to_owned).collect();
+        let valid: Vec<_> = fields.take(8).filter(is_field).collect();
         let trust = match lines.iter().rev().find_map(|(word, _)| word.strip_prefix("TRUST_")) {
             None | Some("UNDEFINED") => Some(ForeignTrust::Undefined),
             Some("NEVER") => None,
@@ -190,8 +190,12 @@ impl Said {
         let hexadecimal =
             fingerprint.len() == NO_FINGERPRINT.len() && fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
         let named = (1..=MAX_NAME_BYTES).contains(&name.trim().len());
-        let valid = <[String; 8]>::try_from(valid).ok().filter(|_| same && hexadecimal && named)?;
-        Some(Self::Good { fingerprint: fingerprint.to_owned(), name: name.to_owned(), valid, trust })
+        (valid.len() == 8 && same && hexadecimal && named).then(|| Self::Good {
+            fingerprint: fingerprint.to_owned(),
+            name: name.to_owned(),
+            valid: valid.join(" "),
+            trust,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::outside::git::Seen;
 use crate::outside::terminal;
 
 pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
-    let mut findings: Vec<_> = settings.notes().iter().map(untrusted).collect();
+    let mut findings: Vec<_> = settings.notes().iter().map(|note| untrusted(note)).collect();
     findings.push(source(settings));
     findings.push(match terminal::device() {
         Some(_) => Finding::good("terminal", &"there is one: people are spoken to there"),
@@ -24,8 +24,8 @@ pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
     findings
 }
 
-fn untrusted(note: &String) -> Finding {
-    Finding::warning("untrusted-repository", note, "git config --global --add safe.directory DIR, if you trust it")
+fn untrusted(note: &str) -> Finding {
+    Finding::warning("untrusted-repository", &note, "git config --global --add safe.directory DIR, if you trust it")
 }
 
 fn source(settings: &Settings) -> Finding {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Answer, Git, PROGRAM, Repo, installed, skipped};
+use crate::support::{Answer, Git, PROGRAM, Repo, skipped};
 
 /// A release as it is unpacked: the program, the man pages, the script.
 fn release(repo: &Repo) -> PathBuf {
@@ -135,21 +135,29 @@ fn zsh_and_fish_complete_it_too() {
     let (zsh, fish) = (completions(&repo, "zsh"), completions(&repo, "fish"));
     assert!(zsh.starts_with("#compdef git-keyless\n") && zsh.contains("_git-keyless"));
     assert!(fish.contains("complete -c git-keyless"));
-    match installed("zsh") {
-        None => skipped("zsh is not installed: its completions"),
-        Some(zsh_program) => {
-            let file = repo.file("_git-keyless", &zsh);
-            Answer::of(repo.command(zsh_program).arg("-n").arg(file).output().unwrap()).ok();
-        }
+    let Some(shells) = std::env::var_os("GIT_KEYLESS_SHELLS").map(PathBuf::from) else {
+        return skipped("GIT_KEYLESS_SHELLS names no zsh and fish: their completions");
+    };
+    let folder = repo.home().join("completions");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("_git-keyless"), zsh).unwrap();
+    std::fs::write(folder.join("git-keyless.fish"), fish).unwrap();
+    let libraries = std::fs::read_dir(shells.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
+    let libraries = std::env::join_paths(libraries).unwrap();
+    let run = |program: &str, args: &[&str]| {
+        let mut command = repo.command(shells.join(program));
+        command.args(args).env("LD_LIBRARY_PATH", &libraries).envs([("SHELLS", &shells), ("COMP", &folder)]);
+        Answer::of(command.output().unwrap()).ok()
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/install/completes.zsh");
+    for (typed, completed) in [
+        ("git-keyless verif", "git-keyless verify "),
+        ("git keyless doct", "git keyless doctor "),
+        ("git keyless setup --und", "git keyless setup --undo "),
+        ("git keyl", "git keyless "),
+    ] {
+        assert_eq!(run("bin/zsh", &["-f", script, typed]), completed);
     }
-    match installed("fish") {
-        None => skipped("fish is not installed: its completions"),
-        Some(fish_program) => {
-            let file = repo.file("git-keyless.fish", &fish);
-            let script = format!("source '{}'; complete -C 'git-keyless verif'", file.display());
-            let said =
-                Answer::of(repo.command(fish_program).args(["--no-config", "-c", &script]).output().unwrap()).ok();
-            assert!(said.starts_with("verify"), "{said}");
-        }
-    }
+    let script = format!("source '{}/git-keyless.fish'; complete -C 'git-keyless setup --und'", folder.display());
+    assert!(run("usr/bin/fish", &["--no-config", "-c", &script]).starts_with("--undo"));
 }
