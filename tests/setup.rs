@@ -232,6 +232,23 @@ fn what_it_does_not_do_unasked() {
 }
 
 #[test]
+fn a_machine_is_set_up_for_others() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let system = repo.file("system", "[commit]\n\tgpgSign = no\n");
+    let run = |args: &[&str]| {
+        let mut command = repo.command(PROGRAM);
+        command.env_remove("GIT_CONFIG_NOSYSTEM").env("GIT_CONFIG_SYSTEM", &system);
+        Answer::of(command.args(["setup", "--system"]).args(args).output().unwrap()).ok()
+    };
+    let said = run(&["--yes", "--client-trust-config", &instance(&home)]);
+    assert!(said.contains("commit.gpgSign = true   (there: no)") && !said.contains("You are"), "{said}");
+    assert!(std::fs::read_to_string(&system).unwrap().contains("signingConfig"));
+    run(&["--undo"]);
+    assert_eq!(std::fs::read_to_string(&system).unwrap(), "[commit]\n\tgpgSign = no\n");
+}
+
+#[test]
 fn a_program_that_is_on_path_is_named_as_it_is_there() {
     let repo = Repo::init(&Git::installed(), "sha1");
     let folder = repo.home().join("bin");
@@ -341,4 +358,35 @@ fn gitsigns_settings_sign_and_verify_as_they_stand_and_are_taken_over() {
     setup(&repo, &["--undo"]).ok();
     assert_eq!(listed(&repo, "--global"), before);
     assert!(!file.exists());
+}
+
+/// What a person at a terminal sees who types `typed`.
+fn at_terminal(repo: &Repo, typed: &str, args: &str) -> Option<Answer> {
+    if crate::support::installed("script").is_none() {
+        crate::support::skipped("script is not installed: set-up at a terminal");
+        return None;
+    }
+    let mut command = repo.command("script");
+    command.args(["-qec", &format!("'{PROGRAM}' setup {args}"), "/dev/null"]).env("TERM", "dumb");
+    Some(crate::support::answer_to(command, typed.as_bytes()))
+}
+
+#[test]
+fn a_person_is_asked() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let before = listed(&repo, "--global");
+    let args = format!("--client-trust-config '{}'", instance(&home));
+    for no in ["n\n", "\n", "what?\n"] {
+        let Some(refused) = at_terminal(&repo, no, &args) else { return };
+        assert!(refused.code == 2 && refused.text().contains("Set these? [y/N]"), "{}", refused.text());
+        assert_eq!(listed(&repo, "--global"), before);
+    }
+    let Some(set) = at_terminal(&repo, "y\nn\n", &args) else { return };
+    assert!(set.code == 0 && set.text().contains("make a trial signature?"), "{}", set.text());
+    assert_eq!(repo.run(["config", "keyless.trustedIdentity"]).code, 1, "nobody logged in");
+    let Some(tried) = at_terminal(&repo, "y\n", &args) else { return };
+    assert!(tried.code == 0 && tried.text().contains("a trial commit was signed"), "{}", tried.text());
+    setup(&repo, &["--undo"]).ok();
+    assert_eq!(listed(&repo, "--global"), before);
 }

@@ -49,10 +49,10 @@ pub(crate) fn stopped(stop: &Stop) -> ExitCode {
 
 /// Settings as git in `directory` would see them.
 pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
-    let configuration = repo::config(directory, "keyless").map_err(Stop::new)?;
-    let gitsigns = repo::config(directory, "gitsign").map_err(Stop::new)?;
+    let mut configuration = repo::config(directory, &["keyless", "gitsign"]).map_err(Stop::new)?;
+    let gitsigns = configuration.values.extract_if(.., |value| value.key.starts_with("gitsign.")).collect::<Vec<_>>();
     let environment = |name: &str| std::env::var_os(name);
-    let foreign = Foreign::new(&gitsigns.values, environment).map_err(Stop::new)?;
+    let foreign = Foreign::new(&gitsigns, environment).map_err(Stop::new)?;
     let settings = Settings::new(configuration, environment).map_err(Stop::new)?.above(foreign);
     settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
     Ok(settings)

@@ -122,8 +122,8 @@ impl Repository {
         Some(Named { id, tag: name.strip_prefix("refs/tags/").map(str::to_owned) })
     }
 
-    fn config(&self, section: &str) -> Result<Configuration, Unreadable> {
-        let values = values(self.inner.config_snapshot().plumbing(), section)?;
+    fn config(&self, sections: &[&str]) -> Result<Configuration, Unreadable> {
+        let values = values(self.inner.config_snapshot().plumbing(), sections)?;
         Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()) })
     }
 
@@ -166,15 +166,15 @@ pub struct Configuration {
     pub git_dir: Option<PathBuf>,
 }
 
-/// All values of sections called `section`. Without a repository what is left of these.
-pub fn config(directory: &Path, section: &str) -> Result<Configuration, Unreadable> {
+/// All values of these sections. Without a repository what is left of them.
+pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unreadable> {
     let mut configuration = match Repository::discover(directory) {
-        Ok(repository) => repository.config(section)?,
+        Ok(repository) => repository.config(sections)?,
         // A repository that is there and cannot be read may hold stricter settings: never go on without them.
         Err(error) if is_somewhere(directory) => return Err(Unreadable::Config(error.to_string())),
-        Err(_) => Configuration { values: values(&globals()?, section)?, git_dir: None },
+        Err(_) => Configuration { values: values(&globals()?, sections)?, git_dir: None },
     };
-    configuration.values.extend(command_line(section)?);
+    configuration.values.extend(command_line(sections)?);
     Ok(configuration)
 }
 
@@ -191,7 +191,12 @@ fn is_somewhere(directory: &Path) -> bool {
     std::env::var_os("GIT_DIR").is_some() || gix::discover::upwards(directory).is_ok()
 }
 
-fn values(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+fn values(file: &File, sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
+    let each = sections.iter().map(|section| values_of(file, section));
+    Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+fn values_of(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
     let mut found = Vec::new();
     for one in file.sections_by_name(section).into_iter().flatten() {
         let subsection =
@@ -232,12 +237,12 @@ fn source_name(source: Source) -> &'static str {
 
 /// `git -c` reaches children in `GIT_CONFIG_PARAMETERS`, which the library does not read: words in shell quotes,
 /// `'key'='value'`, or `'key=value'` before git 2.31.
-fn command_line(section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+fn command_line(sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
     let Some(parameters) = std::env::var_os("GIT_CONFIG_PARAMETERS") else { return Ok(Vec::new()) };
     let wrong = || Unreadable::Config("GIT_CONFIG_PARAMETERS is not what git writes".into());
     let text = parameters.to_str().ok_or_else(wrong)?;
     let pairs = parse_parameters(text).ok_or_else(wrong)?;
-    let prefix = format!("{section}.");
+    let is_asked_for = |key: &str| key.split_once('.').is_some_and(|(section, _)| sections.contains(&section));
     let key = |full: String| {
         // Section and name are case-insensitive, a subsection between them is not.
         let (section, rest) = full.split_once('.')?;
@@ -248,7 +253,7 @@ fn command_line(section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
     Ok(pairs
         .into_iter()
         .filter_map(|(full, value)| Some((key(full)?, value)))
-        .filter(|(key, _)| key.starts_with(&prefix))
+        .filter(|(key, _)| is_asked_for(key))
         .map(|(key, value)| ConfigValue { key, value, place: "the command line (git -c)".into(), trusted: true })
         .collect())
 }
