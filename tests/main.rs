@@ -8,6 +8,8 @@ mod corpus;
 mod demo;
 mod door;
 mod floors;
+#[cfg(feature = "sandbox")]
+mod forge;
 mod format_gitsign;
 mod git;
 mod man;
