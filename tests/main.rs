@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod bits;
+mod classes;
 mod corpus;
 mod demo;
 mod door;
@@ -15,9 +16,11 @@ mod git;
 mod man;
 mod oracle;
 mod payload;
+mod properties;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
+mod stores;
 #[cfg(feature = "sandbox")]
 mod suite;
 #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]

@@ -84,8 +84,12 @@ fn malformed(forge: &Forge) -> Vec<Case> {
     vec![
         values("octets", &|_| vec![octets(b"a token")]).class("G14"),
         values("reply", &|draft| vec![sequence(&[&sequence(&[&[2, 1, 0]]), &draft.token_at(STAMP).der()])])
-            .class("G14 G10")
+            .class("G14")
             .comment("a reply where a token belongs"),
+        values("reply-that-rejects", &|draft| {
+            vec![sequence(&[&sequence(&[&[2, 1, 2]]), &draft.token_at(STAMP).der()])]
+        })
+        .class("G10"),
         values("no-value", &|_| Vec::new()).class("K3"),
         case("timestamp-malformed", "two-attributes", &twice.with(again)).class("H13"),
         edited("detached", &|token| token.content = None).class("G15"),
@@ -206,6 +210,6 @@ fn authorities(forge: &Forge) -> Vec<Case> {
             .under("unreadable-timestamp-authority", &unreadable)
             .unknown()
             .sole()
-            .class("D16"),
+            .class("D17"),
     ]
 }
