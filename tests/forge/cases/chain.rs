@@ -158,5 +158,13 @@ fn constrained(forge: &Forge) -> Vec<Case> {
             email("alice@example.com"),
         )
         .class("D2"),
+        judged(
+            "mail-inside-a-constraint",
+            "ca for example.com",
+            limits(0, element(0x81, &[b"example.com"])),
+            email("alice@example.com"),
+        )
+        .class("D2")
+        .comment("constraints on addresses are not understood here, so nothing under them counts"),
     ]
 }

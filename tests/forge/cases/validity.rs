@@ -58,6 +58,12 @@ fn authorities(forge: &Forge) -> Vec<Case> {
     };
     let lower = AuthorityPlan { lower: [LONG[0], end], ..AuthorityPlan::new("ca that ends") }.made();
     let upper = AuthorityPlan { root: [LONG[0], end], ..AuthorityPlan::new("ca under a root that ends") }.made();
+    let after = forge.at + 300;
+    let lower_later = AuthorityPlan { lower: [after, LONG[1]], ..AuthorityPlan::new("ca that starts") }.made();
+    let upper_later =
+        AuthorityPlan { root: [after, LONG[1]], ..AuthorityPlan::new("ca under a root that starts") }.made();
+    let early = |draft: Draft<'_>| draft.v1_at(after - 1).object();
+    let nearly = |draft: Draft<'_>| draft.v2_with(|_| ()).stamped_at("20261110120459.999Z").object();
     let late = |draft: Draft<'_>| draft.v1_at(end + 1).object();
     let barely = |draft: Draft<'_>| draft.v2_with(|_| ()).stamped_at("20261110120500.001Z").object();
     vec![
@@ -65,6 +71,10 @@ fn authorities(forge: &Forge) -> Vec<Case> {
         outside("intermediate-ends-millisecond", &lower, &barely),
         outside("root-ends-second", &upper, &late).line("sole", "8"),
         outside("root-ends-millisecond", &upper, &barely),
+        outside("intermediate-starts-second", &lower_later, &early),
+        outside("intermediate-starts-millisecond", &lower_later, &nearly),
+        outside("root-starts-second", &upper_later, &early),
+        outside("root-starts-millisecond", &upper_later, &nearly),
     ]
 }
 
