@@ -170,6 +170,7 @@ impl Certificate {
 fn signature_algorithm(by: &KeyPair) -> &'static str {
     match by.algorithm() {
         p384 if p384 == &PKCS_ECDSA_P384_SHA384 => ECDSA_WITH_SHA384,
+        edwards if edwards == &PKCS_ED25519 => "1.3.101.112",
         _ => ECDSA_WITH_SHA256,
     }
 }
@@ -194,17 +195,19 @@ pub(crate) struct AuthorityPlan {
     pub(crate) lower: [i64; 2],
     /// More in the lower certificate.
     pub(crate) more: Vec<Vec<u8>>,
+    /// Of the key that issues.
+    pub(crate) kind: &'static SignatureAlgorithm,
 }
 
 impl AuthorityPlan {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, common: name, root: LONG, lower: LONG, more: Vec::new() }
+        Self { name, common: name, root: LONG, lower: LONG, more: Vec::new(), kind: &PKCS_ECDSA_P384_SHA384 }
     }
 
     /// A root and a certificate below it that issues code signing leaves.
     pub(crate) fn made(self) -> Authority {
         let root_key = named_key(&format!("{} root", self.name), &PKCS_ECDSA_P384_SHA384);
-        let key = named_key(self.name, &PKCS_ECDSA_P384_SHA384);
+        let key = named_key(self.name, self.kind);
         let root_name = name(&format!("{} root", self.common));
         let mut root =
             Certificate::new(root_name.clone(), root_name.clone(), root_key.subject_public_key_info(), self.root);

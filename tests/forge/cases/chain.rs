@@ -1,6 +1,6 @@
 //! Step 3.
 
-use rcgen::PKCS_ECDSA_P256_SHA256;
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 use serde_json::json;
 
 use super::super::der::{element, sequence, time};
@@ -41,6 +41,9 @@ fn authorities(forge: &Forge) -> Vec<Case> {
         leaf.extensions.truncate(5);
         leaf.extensions.push(fulcio(8, "https://accounts.google.com"));
     });
+    let edwards = AuthorityPlan { kind: &PKCS_ED25519, ..AuthorityPlan::new("ca of another kind") }.made();
+    let mut another_kind = forge.root();
+    another_kind["certificateAuthorities"] = json!([authority_json("https://fulcio.example.com", &edwards.chain)]);
     let mut late = forge.root();
     late["certificateAuthorities"][0]["validFor"]["start"] = json!("2026-11-10T12:00:01Z");
     let mut early = forge.root();
@@ -75,6 +78,11 @@ fn authorities(forge: &Forge) -> Vec<Case> {
             .under("unreadable-authority", &unreadable)
             .unknown()
             .class("K3"),
+        case("trust-root-unusable", "authority-of-another-kind", under(forge, &edwards, |_| ()))
+            .under("authority-of-another-kind", &another_kind)
+            .unknown()
+            .class("D17")
+            .comment("the only authority has a key of a kind that signs no certificates here"),
         case("trust-root-unusable", "authority-without-certificates", forge.good_v1().object())
             .under("empty-authority", &empty)
             .unknown()

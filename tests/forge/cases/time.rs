@@ -8,7 +8,7 @@ use git_keyless::key::{sha1_of, sha256};
 use super::super::cms::{
     CONTENT_TYPE, Cms, ID_DATA, MESSAGE_DIGEST, SHA256, SIGNING_CERTIFICATE_V2, TOKEN, attribute, stamp_of, tst_info,
 };
-use super::super::der::{algorithm, octets, oid, sequence};
+use super::super::der::{algorithm, bits, octets, oid, sequence};
 use super::super::x509::{CODE_SIGNING, Certificate, TIME_STAMPING, constraints, fresh_key, usages};
 use super::super::{Case, Draft, Forge, TimestampAuthority, authority_json};
 
@@ -191,6 +191,11 @@ fn authorities(forge: &Forge) -> Vec<Case> {
         case("timestamp-invalid", name, &draft.with_tokens(&[token])).under(name, &root)
     };
     let ended = [super::super::der::time(1_577_836_800), super::super::der::time(forge.at)];
+    // The only authority has a key of a kind that nobody here knows; what stands for its signature does not matter.
+    let unknown_key = sequence(&[&algorithm("2.16.840.1.101.3.4.3.18"), &bits(&[0; 1952])]);
+    let future = TimestampAuthority::kept("tsa-of-another-kind", |signer| signer.spki = unknown_key);
+    let stamped = forge.draft().v2_with(|_| ());
+    let token = future.token(&stamp_of(stamped.signature(), STAMP)).der();
     let mut unreadable = forge.root();
     unreadable["timestampAuthorities"][0]["certChain"]["certificates"][0]["rawBytes"] = json!("MAA=");
     let nine = forge.draft().v2_with(|_| ());
@@ -210,6 +215,10 @@ fn authorities(forge: &Forge) -> Vec<Case> {
             .under("unreadable-timestamp-authority", &unreadable)
             .unknown()
             .sole()
+            .class("D17"),
+        case("trust-root-unusable", "timestamp-authority-of-another-kind", &stamped.with_tokens(&[token]))
+            .under("timestamp-authority-of-another-kind", &with_authority(forge, &future.chain))
+            .unknown()
             .class("D17"),
     ]
 }
