@@ -9,6 +9,8 @@ mod demo;
 mod door;
 mod floors;
 mod format_gitsign;
+#[path = "fuzz/seeds.rs"]
+mod fuzz_seeds;
 mod git;
 mod man;
 mod oracle;
