@@ -12,6 +12,7 @@ mod format_gitsign;
 #[path = "fuzz/seeds.rs"]
 mod fuzz_seeds;
 mod git;
+mod limits;
 mod man;
 mod oracle;
 mod payload;

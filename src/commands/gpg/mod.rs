@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::format::status::Answer;
-use crate::report::printable;
+use crate::outside::files;
 
 /// Whether these arguments are git's and not a person's.
 pub fn is_call(args: &[OsString]) -> bool {
@@ -63,9 +63,19 @@ struct VerifyCall {
 struct StatusFd(Option<u32>);
 
 impl StatusFd {
-    /// One buffered write. A reader that has gone away cannot be told so.
+    /// Whether nobody can hear what is written: the caller closed it.
+    fn is_closed(self) -> bool {
+        match self.0 {
+            Some(1) => files::was_closed(io::stdout()),
+            Some(2) => files::was_closed(io::stderr()),
+            _ => false,
+        }
+    }
+
+    /// One buffered write; false when nobody hears it. A reader that has gone away cannot be told so.
     fn write(self, lines: &str) -> bool {
         let written = match self.0 {
+            _ if self.is_closed() => return false,
             None => Ok(()),
             Some(1) => io::stdout().lock().write_all(lines.as_bytes()).and_then(|()| io::stdout().flush()),
             Some(2) => io::stderr().lock().write_all(lines.as_bytes()),
@@ -85,11 +95,9 @@ struct Usage {
     why: String,
 }
 
-/// One line on standard error, in which nothing can begin a status line.
+/// On standard error, where nothing in it can begin a status line.
 fn complain(why: &str) {
-    for line in why.lines() {
-        eprintln!("git-keyless: {}", printable(line));
-    }
+    why.lines().for_each(super::complain);
 }
 
 #[derive(Default)]
