@@ -7,6 +7,8 @@ mod bits;
 mod corpus;
 mod demo;
 mod door;
+#[cfg(feature = "sandbox")]
+mod ends;
 mod floors;
 mod format_gitsign;
 #[path = "fuzz/seeds.rs"]

@@ -68,8 +68,13 @@ impl StatusFd {
         match self.0 {
             Some(1) => files::was_closed(io::stdout()),
             Some(2) => files::was_closed(io::stderr()),
-            _ => false,
+            Some(other) => Self::path(other).metadata().is_err(),
+            None => false,
         }
+    }
+
+    fn path(number: u32) -> PathBuf {
+        PathBuf::from(format!("/dev/fd/{number}"))
     }
 
     /// One buffered write; false when nobody hears it. A reader that has gone away cannot be told so.
@@ -81,7 +86,7 @@ impl StatusFd {
             Some(2) => io::stderr().lock().write_all(lines.as_bytes()),
             Some(other) => OpenOptions::new()
                 .append(true)
-                .open(format!("/dev/fd/{other}"))
+                .open(Self::path(other))
                 .and_then(|mut file| file.write_all(lines.as_bytes())),
         };
         written.is_ok()
