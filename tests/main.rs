@@ -14,6 +14,8 @@ mod format_gitsign;
 #[path = "fuzz/seeds.rs"]
 mod fuzz_seeds;
 mod git;
+#[cfg(feature = "sandbox")]
+mod jj;
 mod limits;
 mod man;
 mod oracle;
