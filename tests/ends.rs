@@ -322,7 +322,8 @@ fn people_who_cannot_hear() {
         assert_eq!(code(&format!("exec \"$P\" {command} 2>/dev/full")), 0, "{command}");
         assert_eq!(code(&format!("exec \"$P\" {command} >&- 2>&- <&-")), 0, "{command}");
         assert_eq!(code(&format!("exec \"$P\" {command} nowhere 2>/dev/full >&-")), 2, "{command}");
-        let piped = format!("{{ sleep 0.05; \"$P\" {command}; echo $? >\"$H/code\"; }} | exec true; exit $(cat \"$H/code\")");
+        let piped =
+            format!("{{ sleep 0.05; \"$P\" {command}; echo $? >\"$H/code\"; }} | exec true; exit $(cat \"$H/code\")");
         assert_eq!(code(&piped), 2, "{command}");
     }
     for command in ["-h", "verify -h", "frobnicate", "sandbox token --dir \"$H/sandbox\" --email a@example.test"] {

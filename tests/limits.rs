@@ -406,3 +406,53 @@ fn endless_heads_of_replies() {
     assert_eq!(fault(b"x", DEADLINE / 20), HttpFault::Late { deadline: DEADLINE });
     assert_eq!(fault(b"x: y\r\n", DEADLINE / 20), HttpFault::Late { deadline: DEADLINE });
 }
+
+/// `der` with the element at `path` (the first number counts in its content, the next one in that, and so on) written as
+/// `new` says, and every length around it anew.
+fn rewritten(der: &[u8], path: &[usize], new: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    use der::Reader as _;
+    let Some((first, rest)) = path.split_first() else { return new(der) };
+    let outer = der::asn1::AnyRef::from_der(der).unwrap();
+    let mut reader = der::SliceReader::new(outer.value()).unwrap();
+    let mut content = Vec::new();
+    for at in 0.. {
+        if reader.is_finished() {
+            break;
+        }
+        let element = reader.tlv_bytes().unwrap();
+        let chosen = at == *first;
+        content.extend(if chosen { rewritten(element, rest, new) } else { element.to_vec() });
+    }
+    Any::new(der::Tagged::tag(&outer), content).unwrap().to_der().unwrap()
+}
+
+/// A certificate inside a token that says FALSE where DER says nothing is not the authority's, although it reads the same.
+#[test]
+fn bytes_of_certificates_inside_tokens_count() {
+    const EXTENSIONS: usize = 7;
+    // ContentInfo, [0], SignedData, certificates, the only one, its TBSCertificate, [3], the list, an extension.
+    let path = [1, 0, 3, 0, 0, EXTENSIONS, 0];
+    let with_false = |list: &[u8]| {
+        let list = Vec::<Any>::from_der(list).unwrap();
+        let fields = |any: &Any| Vec::<Any>::from_der(&any.to_der().unwrap()).unwrap();
+        let changed = list.iter().map(|extension| match fields(extension).as_slice() {
+            [id, value] => {
+                Any::encode_from(&vec![id.clone(), Any::encode_from(&false).unwrap(), value.clone()]).unwrap()
+            }
+            _ => extension.clone(),
+        });
+        let changed: Vec<_> = changed.collect();
+        assert_ne!(changed, list);
+        changed.to_der().unwrap()
+    };
+    let with_token = |change: &dyn Fn(&[u8]) -> Vec<u8>| {
+        with_unsigned(|unsigned| {
+            let tokens = unsigned.iter_mut().find(|attribute| attribute.oid == format::TIMESTAMP_TOKEN).unwrap();
+            let token = change(&tokens.values.as_slice()[0].to_der().unwrap());
+            tokens.values = SetOfVec::try_from(vec![Any::from_der(&token).unwrap()]).unwrap();
+        })
+    };
+    assert_eq!(with_token(&|token| rewritten(token, &path, &|list| list.to_vec())).0, "good");
+    let (verdict, reason, message) = with_token(&|token| rewritten(token, &path, &with_false));
+    assert_eq!((verdict, reason), ("bad", Some("timestamp-invalid")), "{message}");
+}

@@ -40,7 +40,9 @@ impl Seeds {
         for attribute in cms.signer().map(|signer| signer.unsigned()).unwrap_or_default() {
             let values = attribute.values.iter();
             match attribute.oid {
-                cms::LOG_ENTRY => values.filter_map(|value| cms::octets(value).ok()).for_each(|entry| self.entry(entry)),
+                cms::LOG_ENTRY => {
+                    values.filter_map(|value| cms::octets(value).ok()).for_each(|entry| self.entry(entry))
+                }
                 cms::TIMESTAMP_TOKEN => values.for_each(|token| self.token(&der::Encode::to_der(token).unwrap())),
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! Certificates: every accessor answers, and what is written again has the bytes it had.
+//! Certificates: every accessor answers, and the bytes are kept.
 #![no_main]
 
 use git_keyless::format::cert::Certificate;
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(certificate) = Certificate::parse(bytes) else { return };
     assert_eq!(certificate.der(), bytes);
     if let Ok(again) = Certificate::of(certificate.x509().clone()) {
-        assert_eq!(again.der(), bytes, "DER is unique");
+        assert_eq!(Certificate::parse(again.der()).as_ref(), Ok(&again));
     }
     assert_eq!(Certificate::parse_pem(&certificate.to_pem().unwrap()).as_ref(), Ok(&certificate));
     let _ = certificate.spki().map(|spki| PublicKey::from_spki(&spki));

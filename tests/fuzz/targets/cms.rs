@@ -12,7 +12,11 @@ fuzz_target!(|bytes: &[u8]| {
         assert_ne!(family, Family::Unreadable, "what is strict is also lax");
         look(&strict);
     }
-    unsorted.iter().for_each(look);
+    for cms in &unsorted {
+        look(cms);
+        let stored = |der: &[u8]| bytes.windows(der.len()).any(|window| window == der);
+        assert!(cms.certificates().iter().all(|certificate| stored(certificate.der())));
+    }
     SignedData::parse_leniently(bytes).iter().for_each(look);
 });
 

@@ -1,9 +1,9 @@
 //! Identities as people write them, and as git's status lines carry them: no byte ends a field or a line.
 #![no_main]
 
+use git_keyless::format::printable;
 use git_keyless::format::status::{Answer, escape, unescape};
 use git_keyless::format::time::Time;
-use git_keyless::format::printable;
 use git_keyless::policy::Accepted;
 use libfuzzer_sys::fuzz_target;
 

@@ -79,7 +79,8 @@ fn facts_if_good(root: &TrustRoot, object: &Object) -> Option<Facts> {
     let now = Time::from_seconds(1_800_000_000).unwrap();
     let verified = Verifier::new(root, &MEMO).verify(object, now);
     let report = verified.report(&Policy::default(), &Circumstance::default());
-    let _ = (report.message(), report.to_json("fuzz"), report.reason().map(|reason| (reason.to_string(), reason.advice())));
+    let _ =
+        (report.message(), report.to_json("fuzz"), report.reason().map(|reason| (reason.to_string(), reason.advice())));
     assert_eq!(report.verdict() == Verdict::Good, report.reason().is_none());
     (report.verdict() == Verdict::Good).then(|| report.facts().clone())
 }
@@ -124,7 +125,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(object.payload(), good.object.payload(), "good for another payload");
     assert_eq!((&facts.identity, &facts.certificate), (&good.facts.identity, &good.facts.certificate));
     assert!(facts.times.iter().all(|time| good.facts.times.contains(time)), "a time that nobody vouched for");
-    let place = |facts: &Facts| facts.entries.iter().map(|entry| (entry.log.clone(), entry.kind.clone())).collect::<Vec<_>>();
+    let place =
+        |facts: &Facts| facts.entries.iter().map(|entry| (entry.log.clone(), entry.kind.clone())).collect::<Vec<_>>();
     assert_eq!(place(&facts), place(&good.facts));
     // The index over all shards is under the promise.
     if facts.times.iter().any(|(source, _)| *source == TimeSource::Promise) {
