@@ -2,7 +2,7 @@
 //!
 //! Nothing here measures time: what would hang hangs the tests.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -381,12 +381,15 @@ fn a_stored_object_beyond_the_limit() {
 /// Heads without end, all at once or drop by drop, end with the deadline or before.
 #[test]
 fn endless_heads_of_replies() {
-    const DEADLINE: Duration = Duration::from_millis(300);
-    let fault = |piece: &'static [u8], pause: Duration| {
+    const SHORT: Duration = Duration::from_millis(300);
+    const LONG: Duration = Duration::from_secs(30);
+    let fault = |piece: &'static [u8], pause: Duration, deadline: Duration| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            // An answer before its question would be refused as such.
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
             // Until the other side has had enough.
             while stream.write_all(piece).is_ok() {
@@ -394,17 +397,17 @@ fn endless_heads_of_replies() {
             }
         });
         let endpoint = Endpoint::parse(Server::CertificateAuthority, &url).unwrap();
-        let request = Request { endpoint: &endpoint, body: None, accept: "*/*", limit: 100, deadline: DEADLINE };
+        let request = Request { endpoint: &endpoint, body: None, accept: "*/*", limit: 100, deadline };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let failure = runtime.block_on(async { Http::new().send(request).await }).unwrap_err();
         drop(runtime);
         server.join().unwrap();
         failure.fault().clone()
     };
-    assert!(matches!(fault(b"x-more: more\r\n", Duration::ZERO), HttpFault::Unreachable { .. }));
-    assert!(matches!(fault(&[b'x'; 4096], Duration::ZERO), HttpFault::Unreachable { .. }));
-    assert_eq!(fault(b"x", DEADLINE / 20), HttpFault::Late { deadline: DEADLINE });
-    assert_eq!(fault(b"x: y\r\n", DEADLINE / 20), HttpFault::Late { deadline: DEADLINE });
+    assert!(matches!(fault(b"x-more: more\r\n", Duration::ZERO, LONG), HttpFault::Unreachable { .. }));
+    assert!(matches!(fault(&[b'x'; 4096], Duration::ZERO, LONG), HttpFault::Unreachable { .. }));
+    assert_eq!(fault(b"x", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
+    assert_eq!(fault(b"x: y\r\n", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
 }
 
 /// `der` with the element at `path` (the first number counts in its content, the next one in that, and so on) written as
