@@ -315,3 +315,20 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyFailure> {
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyFailure)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It forgets all rather than grow, and what it forgot is checked again.
+    #[test]
+    fn a_memo_has_a_limit() {
+        let memo = Memo::new();
+        let check = |at: usize, held: bool| memo.check(b"", b"", &at.to_be_bytes(), b"", || held);
+        (0..MEMO_ENTRIES).for_each(|at| assert_eq!(check(at, true), Ok(())));
+        assert_eq!(check(0, false), Ok(()), "it remembers");
+        assert_eq!(check(MEMO_ENTRIES, true), Ok(()));
+        assert_eq!(check(0, false), Err(Invalid), "one beyond the limit, and the first is forgotten");
+        assert_eq!(check(MEMO_ENTRIES, false), Ok(()));
+    }
+}

@@ -8,11 +8,18 @@ mod classes;
 mod corpus;
 mod demo;
 mod door;
+#[cfg(feature = "sandbox")]
+mod ends;
 mod floors;
 #[cfg(feature = "sandbox")]
 mod forge;
 mod format_gitsign;
+#[path = "fuzz/seeds.rs"]
+mod fuzz_seeds;
 mod git;
+#[cfg(feature = "sandbox")]
+mod jj;
+mod limits;
 mod man;
 mod oracle;
 mod payload;

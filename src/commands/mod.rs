@@ -38,9 +38,18 @@ impl std::fmt::Display for Stop {
     }
 }
 
+/// One line on standard error, in which nothing can begin another. Nobody may be there to read it, and then the answer
+/// still counts: `eprintln!` would end the program instead.
+pub(crate) fn complain(line: &str) {
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("git-keyless: {}\n", crate::report::printable(line)).as_bytes(),
+    );
+}
+
 /// Prints why and gives the exit code.
 pub(crate) fn stopped(stop: &Stop) -> ExitCode {
-    eprintln!("git-keyless: {}", crate::report::printable(&stop.0));
+    complain(&stop.0);
     ExitCode::from(NO_VERDICT)
 }
 
@@ -48,7 +57,7 @@ pub(crate) fn stopped(stop: &Stop) -> ExitCode {
 pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
     let configuration = repo::config(directory, "keyless").map_err(Stop::new)?;
     let settings = Settings::new(configuration, |name| std::env::var_os(name)).map_err(Stop::new)?;
-    settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
+    settings.notes().iter().for_each(|note| complain(note));
     Ok(settings)
 }
 

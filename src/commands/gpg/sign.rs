@@ -32,6 +32,7 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
 fn sign(call: &SignCall) -> Result<(), Stop> {
     // To its end before anything else: a payload that is left unread makes git say that signing failed.
     let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
+    check_somebody_listens(call)?;
     check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
     let root = trust_root(None, &settings)?;
@@ -51,8 +52,22 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     hand_over(call, &signed, now)
 }
 
+/// What is signed is public at once: never for a caller that cannot take it, or that handed over nothing.
+fn check_somebody_listens(call: &SignCall) -> Result<(), Stop> {
+    if files::was_closed(io::stdout()) {
+        return Err(Stop::new("standard output is closed, and the signature would be lost; call with it open"));
+    }
+    if call.status.is_closed() {
+        return Err(Stop::new("the status descriptor is closed; call with it open or without --status-fd"));
+    }
+    Ok(())
+}
+
 /// git looks for a tag's signature at the beginning of a line, and would glue it to the last one.
 fn check_findable(payload: &[u8]) -> Result<(), Stop> {
+    if payload.is_empty() {
+        return Err(Stop::new("nothing is on standard input, and nothing is not signed"));
+    }
     match Kind::guess(payload) == Kind::Tag && !payload.ends_with(b"\n") {
         true => Err(Stop::new(
             "this tag's message does not end with a line feed, and git would never find a signature behind it; \
