@@ -10,6 +10,8 @@ mod door;
 mod floors;
 mod format_gitsign;
 mod git;
+#[cfg(feature = "sandbox")]
+mod login;
 mod man;
 mod oracle;
 mod payload;
