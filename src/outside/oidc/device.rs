@@ -99,7 +99,7 @@ fn show(
     if qr {
         lines.extend(picture(address));
     }
-    if !lines.iter().fold(true, |heard, line| terminal::say(line) && heard) {
+    if !lines.iter().all(|line| terminal::say(line)) {
         return Err(LoginFailure::Nobody { why: "there is no terminal to show a code on".to_owned() });
     }
     Ok(())
