@@ -48,8 +48,11 @@ pub const ISSUER: &str = "keyless.issuer";
 /// Whether an address is drawn, too.
 pub const QR: &str = "keyless.qr";
 
+/// Who says who signs.
+pub const TOKEN_SOURCE: &str = "keyless.tokenSource";
+
 /// All of them.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 14] = [
     Setting {
         key: BROWSER,
         variable: None,
@@ -85,6 +88,12 @@ pub const SETTINGS: [Setting; 13] = [
         what: "needed: a timestamp only where the log gives no time; always: with Rekor v1 too",
     },
     Setting { key: TOKEN_COMMAND, variable: None, what: "command (run by sh) that prints an ID token" },
+    Setting {
+        key: TOKEN_SOURCE,
+        variable: None,
+        what: "the one source of ID tokens: browser, device, environment, file, command, github, gitlab, buildkite, \
+               circleci, google, google-impersonation, aws, azure, kubernetes, spiffe or vault, with :DETAIL",
+    },
     Setting {
         key: TRUSTED_IDENTITY,
         variable: None,

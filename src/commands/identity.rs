@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 use crate::commands::{Stop, now};
 use crate::config::{
     BROWSER, CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, QR, Settings, TOKEN_COMMAND,
+    TOKEN_SOURCE, Value,
 };
 use crate::outside::http::Http;
 use crate::outside::oidc::{
     self, Asking, BROWSER_LIMIT, CheckedToken, DEFAULT_AUDIENCE, Login, Occasion, Opener, Person, Source, Surroundings,
-    WAYS_OUT,
+    WAYS_OUT, Way, ambient,
 };
 use crate::outside::{files, terminal};
 use crate::trust::Services;
@@ -31,12 +32,27 @@ pub(crate) struct Signer {
     pub(crate) audience: String,
 }
 
-/// The first of environment, file and command, else somebody who logs in at the provider of the instance.
+/// The source that is named; else the first of environment, file, command and the job's own identity; else somebody who
+/// logs in at the provider of the instance.
 pub(crate) fn signer(settings: &Settings, services: &Services) -> Result<Signer, Stop> {
     let audience = text(settings, CLIENT_ID)?.unwrap_or(DEFAULT_AUDIENCE).to_owned();
-    let source = match named(settings)? {
-        Some(source) => source,
-        None => Source::Person(Box::new(person(settings, services, &audience)?)),
+    let surroundings = Surroundings::found();
+    let person = |way: Option<Way>| person(settings, services, &audience, &surroundings, way);
+    let source = match settings.text(TOKEN_SOURCE).map_err(Stop::new)? {
+        Some(("browser", _)) => person(Some(Way::Browser))?,
+        Some(("device", _)) => person(Some(Way::Device))?,
+        Some(("file", value)) => file(settings)?.ok_or_else(|| needs(settings, value, ID_TOKEN_FILE))?,
+        Some(("command", value)) => command(settings)?.ok_or_else(|| needs(settings, value, TOKEN_COMMAND))?,
+        Some((name, value)) => ambient::named(name, &surroundings, &audience)
+            .map_err(|why| Stop::new(settings.unusable(TOKEN_SOURCE, value, why)))?,
+        None => match environment()?.map_or_else(|| file(settings), |token| Ok(Some(token)))? {
+            Some(source) => source,
+            None => match (command(settings)?, ambient::of_job(&surroundings, &audience)) {
+                (Some(command), _) => command,
+                (None, Some(job)) => job.map_err(|why| Stop::new(format!("this job has no identity: {why}")))?,
+                (None, None) => person(None)?,
+            },
+        },
     };
     Ok(Signer { source, audience })
 }
@@ -53,19 +69,35 @@ pub(crate) async fn token(signer: &Signer) -> Result<CheckedToken, Stop> {
     Ok(checked)
 }
 
-fn named(settings: &Settings) -> Result<Option<Source>, Stop> {
-    if let Some(token) = std::env::var_os("SIGSTORE_ID_TOKEN").filter(|token| !token.is_empty()) {
-        let token = token.into_string().map_err(|_| Stop::new("SIGSTORE_ID_TOKEN is not text; it must be one JWT"))?;
-        return Ok(Some(Source::Value { variable: "SIGSTORE_ID_TOKEN".to_owned(), token: Zeroizing::new(token) }));
-    }
-    if let Some((path, value)) = settings.text(ID_TOKEN_FILE).map_err(Stop::new)? {
-        let path = files::expand(path).map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)))?;
-        return Ok(Some(Source::File(path)));
-    }
+fn environment() -> Result<Option<Source>, Stop> {
+    const VARIABLE: &str = "SIGSTORE_ID_TOKEN";
+    let Some(token) = std::env::var_os(VARIABLE).filter(|token| !token.is_empty()) else { return Ok(None) };
+    let token = token.into_string().map_err(|_| Stop::new(format!("{VARIABLE} is not text; it must be one JWT")))?;
+    Ok(Some(Source::Value { variable: VARIABLE.to_owned(), token: Zeroizing::new(token) }))
+}
+
+fn file(settings: &Settings) -> Result<Option<Source>, Stop> {
+    let Some((path, value)) = settings.text(ID_TOKEN_FILE).map_err(Stop::new)? else { return Ok(None) };
+    let path = files::expand(path).map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)))?;
+    Ok(Some(Source::File(path)))
+}
+
+fn command(settings: &Settings) -> Result<Option<Source>, Stop> {
     Ok(text(settings, TOKEN_COMMAND)?.map(|command| Source::Command(command.to_owned())))
 }
 
-fn person(settings: &Settings, services: &Services, client_id: &str) -> Result<Person, Stop> {
+fn needs(settings: &Settings, value: &Value, key: &str) -> Stop {
+    Stop::new(settings.unusable(TOKEN_SOURCE, value, format!("it needs {key}, which is not set")))
+}
+
+/// Somebody who logs in, in a `way` that is named or the one that fits.
+fn person(
+    settings: &Settings,
+    services: &Services,
+    client_id: &str,
+    surroundings: &Surroundings,
+    way: Option<Way>,
+) -> Result<Source, Stop> {
     let provider = services.identity_provider.as_ref().map(|provider| provider.url.as_str());
     let issuer = text(settings, ISSUER)?.or(provider).ok_or_else(|| {
         Stop::new(format!(
@@ -73,7 +105,6 @@ fn person(settings: &Settings, services: &Services, client_id: &str) -> Result<P
              set keyless.issuer, or {WAYS_OUT}"
         ))
     })?;
-    let surroundings = Surroundings::found();
     let opener = match settings.text(BROWSER).map_err(Stop::new)? {
         None => None,
         Some((command, value)) => {
@@ -86,16 +117,18 @@ fn person(settings: &Settings, services: &Services, client_id: &str) -> Result<P
         client_secret: client_secret(settings)?,
         connector: text(settings, CONNECTOR_ID)?.map(str::to_owned),
     };
-    Ok(Person {
+    let fitting = surroundings.way(opener.is_some() || way == Some(Way::Browser));
+    Ok(Source::Person(Box::new(Person {
         login,
-        way: surroundings.way(opener.is_some()),
+        // Where nobody can be asked, no name helps.
+        way: way.filter(|_| !matches!(fitting, Way::Neither(_))).unwrap_or(fitting),
         opener: opener.unwrap_or_else(|| {
             Opener::of_platform(surroundings.platform(), surroundings.variable("BROWSER").unwrap_or_default())
         }),
         qr: settings.flag(QR).map_err(Stop::new)?,
         occasion: occasion(settings),
         browser_limit: BROWSER_LIMIT,
-    })
+    })))
 }
 
 fn client_secret(settings: &Settings) -> Result<Option<Zeroizing<String>>, Stop> {

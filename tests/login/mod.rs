@@ -1,9 +1,13 @@
 //! Logging in: real git, the sandbox's provider, and a scripted client that plays the person at the browser.
 
+mod ambient;
 mod browser;
 mod choice;
 mod device;
 mod failures;
+mod server;
+#[cfg(unix)]
+mod spiffe;
 mod web;
 
 use std::path::{Path, PathBuf};

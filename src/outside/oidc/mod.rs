@@ -3,6 +3,7 @@
 //! Reading and checking is `openidconnect`'s. The signature is the authority's to check: a token whose signature is
 //! wrong buys nothing there, and checking it here would need the network. A login has the network, and checks it.
 
+pub mod ambient;
 mod browser;
 mod callback;
 mod device;

@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::ambient::Ambient;
 use super::failure::LoginFailure;
 use super::person::Person;
 use crate::format::Malformed;
 use crate::format::id_token::{IdToken, MAX_TOKEN_BYTES};
 use crate::format::printable;
-use crate::outside::http::Http;
+use crate::outside::http::{Failure, Http};
 use crate::outside::process;
 
 /// One way to a token.
 #[derive(Clone)]
 pub enum Source {
+    /// A workload's identity, which must be asked for.
+    Ambient(Ambient),
     /// It is there already, in a variable of the environment.
     Value {
         /// The variable's name.
@@ -55,6 +58,7 @@ impl fmt::Display for Source {
     /// Never the token; a command could have a secret in it too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ambient(ambient) => write!(f, "{ambient}"),
             Self::Value { variable, .. } => write!(f, "the variable {variable}"),
             Self::File(path) => write!(f, "the file {}", printable(&path.display().to_string())),
             Self::Command(_) => f.write_str("the command of keyless.tokenCommand"),
@@ -75,6 +79,8 @@ pub enum SourceFailure {
         /// What is wrong.
         why: String,
     },
+    /// A server gave none.
+    Server(Failure),
 }
 
 impl fmt::Display for SourceFailure {
@@ -82,6 +88,7 @@ impl fmt::Display for SourceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Login(failure) => write!(f, "{failure}"),
+            Self::Server(failure) => write!(f, "{failure}"),
             Self::NoToken { source, why } => {
                 write!(f, "{source} gave no ID token ({why}); it must give one JWT and nothing else")
             }
@@ -96,6 +103,7 @@ pub async fn request(source: &Source, asking: Asking<'_>) -> Result<IdToken, Sou
     let failure = |why: &dyn fmt::Display| SourceFailure::NoToken { source: source.to_string(), why: why.to_string() };
     let malformed = |why: Malformed| failure(&why);
     match source {
+        Source::Ambient(ambient) => ambient.request(asking).await,
         Source::Value { token, .. } => IdToken::parse(token).map_err(malformed),
         Source::File(path) => {
             read(path).map_err(|error| failure(&error)).and_then(|bytes| token(&bytes).map_err(malformed))
