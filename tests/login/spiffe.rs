@@ -18,10 +18,13 @@ const ID: &str = "spiffe://example.org/ci/signer";
 
 type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
+/// Headers, path and body.
+type Call = (HeaderMap, String, Vec<u8>);
+
 /// An agent: what it answers, and what it was asked.
 struct Agent {
     socket: std::path::PathBuf,
-    asked: Arc<Mutex<Vec<(HeaderMap, String, Vec<u8>)>>>,
+    asked: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Agent {

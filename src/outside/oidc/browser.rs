@@ -126,7 +126,7 @@ impl Attempt {
         let wrong = |why: String| LoginFailure::WrongToken { issuer: provider.login.issuer.clone(), why };
         // A login takes minutes: what the time was when it began does not count.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = Time::from_unix(since).map_err(|why| wrong(why.to_string()))?;
+        let now = Time::from_unix(Duration::from_secs(since.as_secs())).map_err(|why| wrong(why.to_string()))?;
         let checked = check(token, &provider.login.client_id, now).map_err(|why| wrong(why.to_string()))?;
         Ok((checked, now))
     }
