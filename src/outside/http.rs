@@ -486,6 +486,9 @@ mod tests {
         ] {
             assert!(!allowed(url), "{url}");
         }
+        let metadata = "http://169.254.169.254/x";
+        assert!(!allowed(metadata) && Endpoint::parse(Server::MetadataServer, metadata).is_ok());
+        assert!(Endpoint::parse(Server::MetadataServer, "http://169.254.169.253/x").is_err());
         let failure = Endpoint::parse(Server::CertificateAuthority, "https://me:hunter2@fulcio.test").unwrap_err();
         assert!(!failure.to_string().contains("hunter2"), "{failure}");
     }

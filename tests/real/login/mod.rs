@@ -164,11 +164,12 @@ fn asked(person: Person) -> std::thread::JoinHandle<Result<String, String>> {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let http = Http::new();
-        let asking = Asking { http: &http, audience: DEFAULT_AUDIENCE, deadline: Duration::from_secs(10) };
+        let audience = person.login.client_id.clone();
+        let asking = Asking { http: &http, audience: &audience, deadline: Duration::from_secs(10) };
         let source = Source::Person(Box::new(person));
         let token: IdToken = runtime.block_on(oidc::request(&source, asking)).map_err(|failure| failure.to_string())?;
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let checked = oidc::check(token, DEFAULT_AUDIENCE, Time::from_unix(since).unwrap());
+        let checked = oidc::check(token, &audience, Time::from_unix(since).unwrap());
         checked.map(|checked| checked.claims().name().to_owned()).map_err(|refusal| refusal.to_string())
     })
 }
@@ -201,6 +202,28 @@ fn a_browser_at_a_provider_of_others() {
     let text = browser.text_with("You are logged in");
     assert!(text.contains(ALICE) && text.contains(&provider.issuer), "{text}");
     assert_eq!(token.join().unwrap().as_deref(), Ok(ALICE));
+}
+
+#[test]
+fn a_client_with_a_secret_at_a_provider_of_others() {
+    let (Some(chromium), Some(provider)) = (installed("chromium/chromium"), Provider::start()) else { return };
+    // As it must be written into a header: form-encoded first (RFC 6749 section 2.3.1).
+    for (secret, expected) in [("hun/ter+2 %", "You are logged in"), ("another", "You are not logged in")] {
+        let folder = tempfile::tempdir().unwrap();
+        let door = Door::new(folder.path(), &chromium);
+        let mut person = person(&provider, Way::Browser, Opener::command(door.script.to_str().unwrap()).unwrap());
+        person.login.client_id = "corp".to_owned();
+        person.login.client_secret = Some(secret.to_owned().into());
+        assert!(!format!("{person:?}").contains(secret));
+        let token = asked(person);
+        let mut browser = door.enter();
+        log_in_there(&mut browser);
+        browser.text_with(expected);
+        match token.join().unwrap() {
+            Ok(name) => assert!(name == ALICE && secret != "another"),
+            Err(why) => assert!(why.contains("refused (invalid_client") && !why.contains(secret), "{why}"),
+        }
+    }
 }
 
 /// The code is read from the terminal, which script(1) makes, and entered in Chromium.
