@@ -43,17 +43,22 @@ const FLOORS: [(&str, &[&str]); 23] = [
 ];
 
 /// Which crate is named where and nowhere else: files, or folders with everything in them.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 18] = [
     ("aws_lc_rs", &["key.rs"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli.rs"]),
     ("gix", &["outside/repo"]),
+    ("http_body_util", &["outside/oidc"]),
+    ("hyper", &["outside/oidc"]),
+    ("hyper_util", &["outside/oidc"]),
     ("keyring", &["outside/session"]),
     ("linux_keyutils_keyring_store", &["outside/session"]),
     ("openidconnect", &["outside/oidc"]),
+    ("qrcode", &["outside/oidc"]),
     ("rcgen", &["sandbox"]),
     ("reqwest", &["outside/http"]),
     ("rustls_pki_types", &["sandbox", "trust.rs", "verify"]),
+    ("shlex", &["outside/oidc"]),
     ("sigstore", &["outside/rekor"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),

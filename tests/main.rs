@@ -20,6 +20,8 @@ mod git;
 #[cfg(feature = "sandbox")]
 mod jj;
 mod limits;
+#[cfg(feature = "sandbox")]
+mod login;
 mod man;
 mod oracle;
 mod payload;

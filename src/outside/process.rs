@@ -1,4 +1,4 @@
-//! Commands that the configuration names, run as git runs them: by the shell.
+//! Commands that the configuration names, run as git runs them: by the shell. And programs that we name, run without.
 //!
 //! No pipe of git's is inherited: one that a child of a child holds open would keep git waiting long after we are gone.
 
@@ -23,7 +23,7 @@ pub enum Failure {
     Ended(String),
     /// It was still running at its deadline, or somebody held its output open.
     Late(Duration),
-    /// The shell could not be started.
+    /// It could not be started.
     NotStarted(String),
     /// It printed more bytes than allowed.
     TooMuch(usize),
@@ -34,7 +34,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Ended(status) => write!(f, "it ended with {status}"),
             Self::Late(deadline) => write!(f, "it did not end within {} s", deadline.as_secs_f32()),
-            Self::NotStarted(why) => write!(f, "the shell could not be started: {why}"),
+            Self::NotStarted(why) => write!(f, "it could not be started: {why}"),
             Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes"),
         }
     }
@@ -42,6 +42,24 @@ impl fmt::Display for Failure {
 
 /// What `command` prints, at most `limit` bytes of it. Its messages go to the terminal, if there is one.
 pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    printed(shell, limit, deadline)
+}
+
+/// The same of a program and its arguments, which no shell sees.
+pub fn output_of(
+    program: &str,
+    arguments: &[String],
+    limit: usize,
+    deadline: Duration,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    printed(command, limit, deadline)
+}
+
+fn printed(command: Command, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let started = Instant::now();
     let (mut child, group) = spawn(command).map_err(|error| Failure::NotStarted(error.to_string()))?;
     let printed = child.stdout.take().map(|stdout| drain(stdout, limit));
@@ -63,17 +81,16 @@ pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizi
 
 /// The child, and whether it leads a process group of its own. With a terminal it stays in git's: a background group
 /// may not read the terminal, and Ctrl-C must reach it.
-fn spawn(command: &str) -> std::io::Result<(Child, bool)> {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
+fn spawn(mut command: Command) -> std::io::Result<(Child, bool)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let terminal = terminal::device();
     let group = terminal.is_none();
-    shell.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
+    command.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
     #[cfg(unix)]
     if group {
-        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
     }
-    shell.spawn().map(|child| (child, group && cfg!(unix)))
+    command.spawn().map(|child| (child, group && cfg!(unix)))
 }
 
 /// Reads on a thread of its own, which nobody waits for when the deadline has passed.

@@ -20,3 +20,46 @@ pub fn device() -> Option<File> {
 pub fn say(line: &str) -> bool {
     device().is_some_and(|mut device| writeln!(device, "{}", printable(line)).is_ok())
 }
+
+/// What this machine is called.
+pub fn host() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    name
+}
+
+/// One line that is written over and over, such as a countdown; gone with this. A terminal that cannot move its cursor
+/// (`TERM=dumb`) gets none.
+#[derive(Debug)]
+pub struct Status {
+    device: Option<File>,
+    width: usize,
+}
+
+impl Status {
+    /// On the terminal, if there is one.
+    pub fn open() -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        Self { device: if dumb { None } else { device() }, width: 0 }
+    }
+
+    /// Instead of what it said before.
+    pub fn show(&mut self, text: &str) {
+        let Some(device) = &mut self.device else { return };
+        let text = printable(text);
+        // Who no longer hears it needs no countdown either.
+        let _ = write!(device, "\r{text:<width$}", width = self.width).and_then(|()| device.flush());
+        self.width = text.chars().count();
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        let width = self.width;
+        if let Some(device) = &mut self.device {
+            let _ = write!(device, "\r{:<width$}\r", "").and_then(|()| device.flush());
+        }
+    }
+}

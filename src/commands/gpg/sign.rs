@@ -2,7 +2,7 @@
 //!
 //! git throws standard error away when signing succeeds, so what a person should hear goes to the terminal itself.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -24,6 +24,10 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
             complain(&stop.to_string());
+            // Older gits throw standard error away here too.
+            if !io::stderr().is_terminal() {
+                terminal::say(&format!("git-keyless: {stop}"));
+            }
             ExitCode::FAILURE
         }
     }
@@ -36,18 +40,19 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
     let root = trust_root(None, &settings)?;
-    let now = now()?;
-    let options = options(&settings, now)?;
+    let options = options(&settings, now()?)?;
     check_one_instance(&options, &root, &settings)?;
-    let source = identity::source(&settings)?;
+    let signer = identity::signer(&settings, &options.services)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
     let signed = runtime.block_on(async {
-        let token = identity::token(&source, now).await?;
-        sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new)
+        let token = identity::token(&signer).await?;
+        // A login takes its time.
+        let now = now()?;
+        sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new).map(|signed| (signed, now))
     });
     // A command that ignores its deadline must not keep git waiting.
     runtime.shutdown_background();
-    let signed = signed?;
+    let (signed, now) = signed?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
 }
