@@ -19,6 +19,8 @@ mod payload;
 mod sandbox;
 mod schema;
 #[cfg(feature = "sandbox")]
+mod session;
+#[cfg(feature = "sandbox")]
 mod suite;
 #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]
 mod support;
