@@ -23,7 +23,7 @@ const SERVICE: &str = "git-keyless";
 pub const MAX_KEPT_BYTES: usize = 2560;
 /// How long a keyring may take for one call. Kernel and unlocked keyrings take milliseconds; one that asks for its
 /// password waits for a person, who may then be asked to log in instead.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

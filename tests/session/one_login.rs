@@ -1,6 +1,7 @@
 //! One login is enough: for a rebase, for many commits at once, and as often as git asks while the certificate lives.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use git_keyless::outside::session::Keyring;
@@ -84,6 +85,19 @@ fn with_a_locked_keyring_each_logs_in() {
     let Some(answer) = desk.run(Room::Locked, commits) else { return };
     assert_eq!((answer.code, desk.logins()), (1, 2), "{}", answer.stderr);
     check_signed(&desk, "HEAD", 2);
+}
+
+/// A bus that takes calls and never answers. Most of this test is waiting for it.
+#[test]
+fn a_keyring_that_hangs_is_given_up() {
+    let desk = Desk::new();
+    let socket = desk.repo.home().join("bus");
+    let _bus = UnixListener::bind(&socket).unwrap();
+    desk.repo.config("keyless.credentialStore", "secret-service");
+    let line = format!("DBUS_SESSION_BUS_ADDRESS=unix:path={} git keyless whoami", socket.display());
+    let answer = desk.run(Room::Nothing, &line).unwrap();
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("the Secret Service cannot be used: no answer within"), "{}", answer.stderr);
 }
 
 #[test]
