@@ -34,12 +34,12 @@ impl Applicant<'_> {
         let Source::Person(person) = &who.source else { return self.certify(&who).await };
         let kept = self.kept(&person.login)?;
         match kept.read(self.signer)? {
-            Found::Credential(credential, _) => Ok(*credential),
+            Found::Credential(credential, _) => self.reuse(*credential),
             Found::Nothing(keyring) => {
                 let _turn = take_turn();
                 // Whoever had the turn before may have logged in for this one too.
                 match kept.read(self.signer)? {
-                    Found::Credential(credential, _) => Ok(*credential),
+                    Found::Credential(credential, _) => self.reuse(*credential),
                     _ => self.log_in(&who, &kept, keyring).await,
                 }
             }
@@ -75,6 +75,10 @@ impl Applicant<'_> {
     /// Where its credential is kept.
     pub(crate) fn kept(&self, login: &Login) -> Result<Kept, Stop> {
         Kept::of(self.settings, self.instance, login, self.committer)
+    }
+
+    fn reuse(&self, credential: Credential) -> Result<Credential, Stop> {
+        publicity::check_kept(self.settings, &self.instance.root, credential.identity()).map(|()| credential)
     }
 
     async fn log_in(&self, who: &identity::Signer, kept: &Kept, keyring: Keyring) -> Result<Credential, Stop> {

@@ -8,6 +8,7 @@ use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::format::id_token::Claims;
 use crate::outside::terminal;
 use crate::policy::Accepted;
+use crate::report::Identity;
 use crate::trust::TrustRoot;
 
 /// What the settings say.
@@ -43,14 +44,28 @@ pub(crate) fn check(settings: &Settings, root: &TrustRoot, claims: &Claims, comm
     let hides = claims.email.as_deref().is_some_and(|email| hides(committer, email));
     match answer(&consent(settings)?, &who, hides) {
         Answer::Yes => Ok(()),
-        Answer::No => Err(Stop::new(format!(
-            "{PUBLIC_IDENTITY} refuses to publish {} ({}); use a private instance, or allow it: {}",
-            who.subject,
-            who.issuer,
-            allowing(&who)
-        ))),
+        Answer::No => Err(refused(&who)),
         Answer::Ask => ask(&who, hides.then_some(committer)),
     }
+}
+
+/// Refuses what is kept where the settings want nothing published: whoever logged in said yes somewhere else, and each
+/// signature is published too.
+pub(crate) fn check_kept(settings: &Settings, root: &TrustRoot, identity: &Identity) -> Result<(), Stop> {
+    let who = Accepted { subject: identity.subject.name().to_owned(), issuer: identity.issuer.clone() };
+    match root.instance == "public" && answer(&consent(settings)?, &who, false) == Answer::No {
+        true => Err(refused(&who)),
+        false => Ok(()),
+    }
+}
+
+fn refused(who: &Accepted) -> Stop {
+    Stop::new(format!(
+        "{PUBLIC_IDENTITY} refuses to publish {} ({}); use a private instance, or allow it: {}",
+        who.subject,
+        who.issuer,
+        allowing(who)
+    ))
 }
 
 fn consent(settings: &Settings) -> Result<Consent, Stop> {
@@ -129,7 +144,7 @@ mod tests {
         Accepted { subject: subject.into(), issuer: "https://issuer.test".into() }
     }
 
-    fn of(values: &[&str]) -> Result<Consent, Stop> {
+    fn settings(values: &[&str]) -> Settings {
         let value = |value: &&str| ConfigValue {
             key: PUBLIC_IDENTITY.to_lowercase(),
             value: Some((*value).to_owned()),
@@ -137,7 +152,7 @@ mod tests {
             trusted: true,
         };
         let values = values.iter().map(value).collect();
-        consent(&Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap())
+        Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap()
     }
 
     #[test]
@@ -157,11 +172,22 @@ mod tests {
             (&["bob@example.test https://issuer.test"], false, Answer::Ask),
             (&["alice@example.test https://other.test"], false, Answer::Ask),
         ] {
-            let consent = of(values).unwrap();
+            let consent = consent(&settings(values)).unwrap();
             assert_eq!(answer(&consent, &who("alice@example.test"), hides), expected, "{values:?} {hides}");
         }
-        let why = of(&["yes"]).unwrap_err().to_string();
+        let why = consent(&settings(&["yes"])).unwrap_err().to_string();
         assert!(why.contains("none of allow, ask, refuse"), "{why}");
+    }
+
+    #[test]
+    fn what_is_kept_is_not_used_where_nothing_may_be_published() {
+        let root = TrustRoot::public_good().unwrap();
+        let subject = crate::format::cert::Subject::Email("alice@example.test".into());
+        let alice = Identity { subject, issuer: "https://issuer.test".into() };
+        let check = |values: &[&str]| check_kept(&settings(values), &root, &alice);
+        assert!(check(&[]).is_ok() && check(&["allow"]).is_ok());
+        assert!(check(&["refuse"]).unwrap_err().to_string().contains("alice@example.test"));
+        assert!(check(&["refuse", "alice@example.test https://issuer.test"]).is_ok());
     }
 
     #[test]
