@@ -45,6 +45,12 @@ pub enum Command {
     Verify(Verify),
     /// Print everything in one signature, step by step
     Show(Show),
+    /// Log in now, for the next minutes' signatures
+    Login,
+    /// Forget every login that is kept
+    Logout,
+    /// Say who signs here without another login: exit code 1 when nobody does
+    Whoami(Whoami),
     /// See the main job in a minute: sign, verify, tamper and refuse, on a sandbox, touching nothing of yours
     #[cfg(feature = "sandbox")]
     Demo(Demo),
@@ -91,6 +97,14 @@ pub struct Show {
     /// How it is trusted.
     #[command(flatten)]
     pub trust: TrustArgs,
+}
+
+/// Arguments of `whoami`.
+#[derive(Debug, Args)]
+pub struct Whoami {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of everything that verifies.

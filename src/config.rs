@@ -34,7 +34,12 @@ pub const TIMESTAMP: &str = "keyless.timestamp";
 pub const ID_TOKEN_FILE: &str = "keyless.idTokenFile";
 /// A command that prints an ID token.
 pub const TOKEN_COMMAND: &str = "keyless.tokenCommand";
-
+/// In which keyring a login is kept.
+pub const CREDENTIAL_STORE: &str = "keyless.credentialStore";
+/// As whom alone to sign.
+pub const EXPECTED_IDENTITY: &str = "keyless.expectedIdentity";
+/// Who may become public.
+pub const PUBLIC_IDENTITY: &str = "keyless.publicIdentity";
 /// A command that opens an address.
 pub const BROWSER: &str = "keyless.browser";
 /// As which client to log in.
@@ -52,7 +57,7 @@ pub const QR: &str = "keyless.qr";
 pub const TOKEN_SOURCE: &str = "keyless.tokenSource";
 
 /// All of them.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 17] = [
     Setting {
         key: BROWSER,
         variable: None,
@@ -69,8 +74,23 @@ pub const SETTINGS: [Setting; 14] = [
         variable: None,
         what: "provider behind the provider (connector_id of dex) to log in with, without being asked",
     },
+    Setting {
+        key: CREDENTIAL_STORE,
+        variable: None,
+        what: "where a login is kept for its ten minutes: auto, keyutils, secret-service, keychain, credential-manager, none",
+    },
+    Setting {
+        key: EXPECTED_IDENTITY,
+        variable: None,
+        what: "sign as this identity alone, `<subject> <issuer>`, percent-encoded; a login as somebody else is refused",
+    },
     Setting { key: ID_TOKEN_FILE, variable: None, what: "file that holds an ID token; read for each signature" },
     Setting { key: ISSUER, variable: None, what: "OpenID provider to log in at, instead of the signing config's" },
+    Setting {
+        key: PUBLIC_IDENTITY,
+        variable: Some("GIT_KEYLESS_PUBLIC_IDENTITY"),
+        what: "ask, allow or refuse to publish who signs on the public instance; or an identity that may be, `<subject> <issuer>`",
+    },
     Setting { key: QR, variable: None, what: "true: draw the address of a login with a code as a QR code, too" },
     Setting {
         key: REQUIRE_TRUSTED,

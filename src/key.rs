@@ -14,6 +14,7 @@ use aws_lc_rs::signature::KeyPair as _;
 use der::asn1::ObjectIdentifier;
 use der::{Decode as _, Encode as _};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use zeroize::Zeroizing;
 
 /// Checks that a memo remembers before it forgets them all; 32 bytes each.
 pub const MEMO_ENTRIES: usize = 1 << 17;
@@ -265,7 +266,7 @@ impl fmt::Debug for Memo {
     }
 }
 
-/// A key that lives for one signature: P-256, in memory only. `aws_lc_rs` wipes it when it is freed.
+/// A key that lives for minutes: P-256. `aws_lc_rs` wipes it when it is freed.
 pub struct EphemeralKey(lc::EcdsaKeyPair);
 
 /// The machine could not give randomness, or the library refused.
@@ -282,6 +283,16 @@ impl EphemeralKey {
     /// A fresh key.
     pub fn generate() -> Result<Self, KeyFailure> {
         lc::EcdsaKeyPair::generate(&lc::ECDSA_P256_SHA256_ASN1_SIGNING).map(Self).map_err(|_| KeyFailure)
+    }
+
+    /// All of it as PKCS #8 (RFC 5208), 138 bytes, for a keyring: who has them can sign.
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyFailure> {
+        self.0.to_pkcs8v1().map(|key| Zeroizing::new(key.as_ref().to_vec())).map_err(|_| KeyFailure)
+    }
+
+    /// From what [`EphemeralKey::to_pkcs8`] gave.
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyFailure> {
+        lc::EcdsaKeyPair::from_pkcs8(&lc::ECDSA_P256_SHA256_ASN1_SIGNING, bytes).map(Self).map_err(|_| KeyFailure)
     }
 
     /// Its public half.

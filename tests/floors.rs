@@ -43,7 +43,8 @@ const FLOORS: [(&str, &[&str]); 23] = [
 ];
 
 /// Which crate is named where and nowhere else: files, or folders with everything in them.
-const CRATES: [(&str, &[&str]); 18] = [
+const CRATES: [(&str, &[&str]); 21] = [
+    ("apple_native_keyring_store", &["outside/session"]),
     ("aws_lc_rs", &["key.rs"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli.rs"]),
@@ -51,8 +52,8 @@ const CRATES: [(&str, &[&str]); 18] = [
     ("http_body_util", &["outside/oidc"]),
     ("hyper", &["outside/oidc"]),
     ("hyper_util", &["outside/oidc"]),
-    ("keyring", &["outside/session"]),
-    ("linux_keyutils_keyring_store", &["outside/session"]),
+    ("keyring_core", &["outside/session"]),
+    ("linux_keyutils", &["outside/session"]),
     ("openidconnect", &["outside/oidc"]),
     ("qrcode", &["outside/oidc"]),
     ("rcgen", &["sandbox"]),
@@ -62,6 +63,8 @@ const CRATES: [(&str, &[&str]); 18] = [
     ("sigstore", &["outside/rekor"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),
+    ("windows_native_keyring_store", &["outside/session"]),
+    ("zbus_secret_service_keyring_store", &["outside/session"]),
 ];
 
 /// The clock, the disk, the network, the environment, other programs.

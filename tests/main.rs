@@ -31,6 +31,8 @@ mod sandbox;
 mod schema;
 mod stores;
 #[cfg(feature = "sandbox")]
+mod session;
+#[cfg(feature = "sandbox")]
 mod suite;
 #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]
 mod support;

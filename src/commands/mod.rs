@@ -1,11 +1,16 @@
 //! Doors: read inputs, call one road, print, exit.
 
+mod credential;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod gpg;
 mod identity;
+mod instance;
+mod kept;
+mod publicity;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod session;
 pub mod show;
 pub mod verify;
 
@@ -51,6 +56,15 @@ pub(crate) fn complain(line: &str) {
 pub(crate) fn stopped(stop: &Stop) -> ExitCode {
     complain(&stop.0);
     ExitCode::from(NO_VERDICT)
+}
+
+/// The one place where asynchronous code is entered.
+pub(crate) fn wait_for<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
+    let done = runtime.block_on(work);
+    // A command that ignores its deadline must not keep git waiting.
+    runtime.shutdown_background();
+    done
 }
 
 /// Settings as git in `directory` would see them.

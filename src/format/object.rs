@@ -302,6 +302,13 @@ fn header_name(line: &[u8]) -> String {
     String::from_utf8_lossy(name.get(..MAX_QUOTED_NAME_BYTES).unwrap_or(name)).into_owned()
 }
 
+/// The e-mail address of whom git says that this commit, tag or push is by; it is a claim.
+pub fn committer_email(payload: &[u8]) -> Option<String> {
+    let person = ["committer", "tagger", "pusher"].iter().find_map(|name| header(payload, name.as_bytes()))?;
+    let (_, address) = person.rsplit_once('<')?;
+    address.split_once('>').map(|(address, _)| address.to_owned())
+}
+
 /// The first value of a header, before the blank line.
 fn header(payload: &[u8], name: &[u8]) -> Option<String> {
     payload

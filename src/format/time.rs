@@ -99,6 +99,15 @@ impl Window {
     pub fn contains(&self, time: Time) -> bool {
         self.start <= time && self.end.is_none_or(|end| time <= end)
     }
+
+    /// Whole seconds from `time` to its end: none outside, and as many as fit where the end is open.
+    pub fn left(&self, time: Time) -> Duration {
+        let seconds = |end: Time| u64::try_from(end.seconds().saturating_sub(time.seconds())).unwrap_or_default();
+        match self.contains(time) {
+            true => self.end.map_or(Duration::MAX, |end| Duration::from_secs(seconds(end))),
+            false => Duration::ZERO,
+        }
+    }
 }
 
 impl fmt::Display for Window {

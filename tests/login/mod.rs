@@ -8,7 +8,7 @@ mod failures;
 mod server;
 #[cfg(unix)]
 mod spiffe;
-mod web;
+pub(crate) mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,6 +48,7 @@ impl Room {
         let repo = Repo::init(&Git::installed(), "sha1");
         repo.config("include.path", sandbox.directory().join("gitconfig"));
         repo.config("keyless.tokenCommand", "");
+        repo.config("keyless.credentialStore", "none");
         repo.config("keyless.trustedIdentity", format!("{ALICE} {}/email", sandbox.urls().oidc));
         Self { sandbox, repo, _directory: directory }
     }

@@ -5,50 +5,50 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// What a server answered.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
     /// Where it sends the browser.
-    pub(super) fn location(&self) -> String {
+    pub(crate) fn location(&self) -> String {
         let line = self.head.lines().find_map(|line| line.strip_prefix("location: "));
         line.unwrap_or_else(|| panic!("no location: {} {}", self.head, self.body)).to_owned()
     }
 }
 
-pub(super) fn get(address: &str) -> Reply {
+pub(crate) fn get(address: &str) -> Reply {
     let (host, path) = parts(address);
     ask(&host, &host, "GET", &path, "").unwrap()
 }
 
 /// GET under another `Host`, or with another method.
-pub(super) fn get_as(address: &str, host: &str, method: &str) -> Reply {
+pub(crate) fn get_as(address: &str, host: &str, method: &str) -> Reply {
     let (server, path) = parts(address);
     ask(&server, host, method, &path, "").unwrap()
 }
 
 /// GET from an address of this machine instead of its name.
-pub(super) fn get_at(address: &str, ip: &str) -> std::io::Result<Reply> {
+pub(crate) fn get_at(address: &str, ip: &str) -> std::io::Result<Reply> {
     let (host, path) = parts(address);
     ask(&host.replace("localhost", ip), &host, "GET", &path, "")
 }
 
-pub(super) fn post(address: &str, form: &str) -> Reply {
+pub(crate) fn post(address: &str, form: &str) -> Reply {
     let (host, path) = parts(address);
     ask(&host, &host, "POST", &path, form).unwrap()
 }
 
 /// A parameter of an address, as it stands there.
-pub(super) fn parameter(address: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(address: &str, name: &str) -> Option<String> {
     let (_, query) = address.split_once('?')?;
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v.to_owned())
 }
 
 /// The person types an address into the sandbox's page; gives where the browser is sent then.
-pub(super) fn log_in(address: &str, email: &str) -> String {
+pub(crate) fn log_in(address: &str, email: &str) -> String {
     assert_eq!(get(address).status, 200, "{address}");
     let (page, query) = address.split_once('?').unwrap();
     let reply = post(page, &format!("{query}&email={}", email.replace('@', "%40")));
@@ -57,7 +57,7 @@ pub(super) fn log_in(address: &str, email: &str) -> String {
 }
 
 /// The person allows, or denies, the device whose page this is.
-pub(super) fn answer_device(address: &str, email: &str, answer: &str) {
+pub(crate) fn answer_device(address: &str, email: &str, answer: &str) {
     assert_eq!(get(address).status, 200, "{address}");
     let (page, query) = address.split_once('?').unwrap();
     let reply = post(page, &format!("{query}&email={}&answer={answer}", email.replace('@', "%40")));

@@ -7,16 +7,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{SignCall, complain};
-use crate::commands::{Stop, identity, now, settings, trust_root, trusted_identities};
-use crate::config::{SIGNING_CONFIG, Settings, TIMESTAMP, TRUSTED_ROOT};
+use crate::commands::credential::Applicant;
+use crate::commands::instance::instance;
+use crate::commands::{Stop, now, settings, trusted_identities, wait_for};
+use crate::config::Settings;
 use crate::format::cms;
-use crate::format::object::{Kind, MAX_OBJECT_BYTES};
+use crate::format::object::{Kind, MAX_OBJECT_BYTES, committer_email};
 use crate::format::status;
 use crate::format::time::Time;
 use crate::outside::{files, terminal};
 use crate::policy::{Circumstance, Policy};
-use crate::sign::{self, Options, Signed, Timestamp};
-use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
+use crate::sign::{Signed, Signer};
 
 /// Nothing on standard output unless everything held.
 pub(super) fn run(call: &SignCall) -> ExitCode {
@@ -39,20 +40,16 @@ fn sign(call: &SignCall) -> Result<(), Stop> {
     check_somebody_listens(call)?;
     check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
-    let root = trust_root(None, &settings)?;
-    let options = options(&settings, now()?)?;
-    check_one_instance(&options, &root, &settings)?;
-    let signer = identity::signer(&settings, &options.services)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
-    let signed = runtime.block_on(async {
-        let token = identity::token(&signer).await?;
-        // A login takes its time.
+    let instance = instance(&settings, now()?)?;
+    let committer = committer_email(&payload).unwrap_or_default();
+    let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
+    let applicant = Applicant { settings: &settings, instance: &instance, signer: &signer, committer: &committer };
+    let (signed, now) = wait_for(async {
+        let credential = applicant.credential().await?;
         let now = now()?;
-        sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new).map(|signed| (signed, now))
-    });
-    // A command that ignores its deadline must not keep git waiting.
-    runtime.shutdown_background();
-    let (signed, now) = signed?;
+        let signed = signer.sign(&payload, &credential, now).await.map_err(Stop::new)?;
+        Ok((signed, now))
+    })?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
 }
@@ -82,60 +79,8 @@ fn check_findable(payload: &[u8]) -> Result<(), Stop> {
     }
 }
 
-/// The built-in root speaks for the public instance alone: a token is not sent anywhere whose certificate could not
-/// be judged afterwards.
-fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) -> Result<(), Stop> {
-    let explicit = settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_some();
-    let url = options.services.authority.url.as_str();
-    match explicit || root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
-        true => Ok(()),
-        false => Err(Stop::new(format!(
-            "{SIGNING_CONFIG} names {url}, which is not the public instance; name its trust root too: \
-             git config --global {TRUSTED_ROOT} FILE"
-        ))),
-    }
-}
-
-/// The services, which only an explicit signing config names: nobody writes to a public log by accident.
-fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
-    let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
-        return Err(Stop::new(format!(
-            "nothing says where to sign: git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
-        )));
-    };
-    let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
-    let bytes = files::expand(path)
-        .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()))
-        .map_err(|why| refused(&why))?;
-    // A client trust config carries the trust root that belongs to it: verifying must use that one too.
-    if TrustRoot::parse(&bytes, "custom").is_ok() && settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_none() {
-        return Err(refused(&format!(
-            "it brings a trust root of its own; name it for verifying too: git config --global {TRUSTED_ROOT} {path}"
-        )));
-    }
-    let services = SigningConfig::parse(&bytes)
-        .map_err(|why| refused(&why))?
-        .services(now)
-        .map_err(|why| refused(&format!("{why}; ask who runs the instance for a current one")))?;
-    let timestamp = match settings.text(TIMESTAMP).map_err(Stop::new)? {
-        None | Some(("needed", _)) => Timestamp::AsNeeded,
-        Some(("always", _)) => Timestamp::Always,
-        Some((other, value)) => {
-            return Err(Stop::new(settings.unusable(
-                TIMESTAMP,
-                value,
-                format!("`{other}` is neither needed nor always"),
-            )));
-        }
-    };
-    Ok(Options { timestamp, ..Options::new(services) })
-}
-
 /// Step 9 only warns: who is accepted is for others to say.
 fn tell(signed: &Signed, settings: &Settings) -> Result<(), Stop> {
-    for warning in &signed.warnings {
-        terminal::say(&format!("git-keyless: warning: {warning}"));
-    }
     let policy = Policy::new(trusted_identities(settings)?, false);
     if let Some(reason) = policy.judge(&signed.facts, &Circumstance::default()).reason() {
         terminal::say(&format!("git-keyless: warning: {reason} (keyless.trustedIdentity)"));
