@@ -9,6 +9,8 @@ use crate::verify::Verifier;
 
 /// Objects that are held at once; bounds memory, and keeps the first answer from waiting for the last.
 const BATCH: usize = 64;
+/// Bytes of objects after which no further one is read into a batch: many at the limit of one would be gigabytes.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Judges each of `revs` for itself and gives the answers to `answer` in their order; stops when that does.
 pub fn judge_each<E>(
@@ -19,8 +21,9 @@ pub fn judge_each<E>(
     now: Time,
     mut answer: impl FnMut(&str, Result<Report, Unreadable>) -> Result<(), E>,
 ) -> Result<(), E> {
-    for batch in revs.chunks(BATCH) {
-        let read: Vec<_> = batch.iter().map(|rev| read(repository, rev)).collect();
+    let mut rest = revs;
+    while !rest.is_empty() {
+        let read = read_batch(repository, rest);
         let judge = |found: &Result<(Named, Object), Unreadable>| match found {
             Ok((named, object)) => {
                 let circumstance = Circumstance { tag: named.tag.clone() };
@@ -28,11 +31,27 @@ pub fn judge_each<E>(
             }
             Err(error) => Err(error.clone()),
         };
-        for (rev, judged) in batch.iter().zip(on_all_cores(&read, judge)) {
+        for (rev, judged) in rest.iter().zip(on_all_cores(&read, judge)) {
             answer(rev, judged)?;
         }
+        rest = rest.get(read.len()..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// The first of `revs`, at least one.
+fn read_batch(repository: &Repository, revs: &[String]) -> Vec<Result<(Named, Object), Unreadable>> {
+    let (mut held, mut bytes) = (Vec::new(), 0_usize);
+    for rev in revs.iter().take(BATCH) {
+        let found = read(repository, rev);
+        let raw = found.as_ref().ok().and_then(|(_, object)| object.stored());
+        bytes = bytes.saturating_add(raw.map_or(0, |stored| stored.raw.len()));
+        held.push(found);
+        if bytes > BATCH_BYTES {
+            break;
+        }
+    }
+    held
 }
 
 fn read(repository: &Repository, rev: &str) -> Result<(Named, Object), Unreadable> {

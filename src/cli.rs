@@ -79,6 +79,12 @@ pub enum Command {
         /// bash, zsh or fish
         shell: Shell,
     },
+    /// Log in now, for the next minutes' signatures
+    Login,
+    /// Forget every login that is kept
+    Logout,
+    /// Say who signs here without another login: exit code 1 when nobody does
+    Whoami(Whoami),
     /// See the main job in a minute: sign, verify, tamper and refuse, on a sandbox, touching nothing of yours
     #[cfg(feature = "sandbox")]
     Demo(Demo),
@@ -177,6 +183,14 @@ pub struct Doctor {
     /// Ask no server
     #[arg(long)]
     pub offline: bool,
+}
+
+/// Arguments of `whoami`.
+#[derive(Debug, Args)]
+pub struct Whoami {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of everything that verifies.

@@ -38,26 +38,61 @@ pub const TIMESTAMP: &str = "keyless.timestamp";
 pub const ID_TOKEN_FILE: &str = "keyless.idTokenFile";
 /// A command that prints an ID token.
 pub const TOKEN_COMMAND: &str = "keyless.tokenCommand";
-
-/// Whether an identity may become public.
+/// In which keyring a login is kept.
+pub const CREDENTIAL_STORE: &str = "keyless.credentialStore";
+/// As whom alone to sign.
+pub const EXPECTED_IDENTITY: &str = "keyless.expectedIdentity";
+/// Who may become public.
 pub const PUBLIC_IDENTITY: &str = "keyless.publicIdentity";
+/// A command that opens an address.
+pub const BROWSER: &str = "keyless.browser";
+/// As which client to log in.
+pub const CLIENT_ID: &str = "keyless.clientId";
+/// A file with that client's secret.
+pub const CLIENT_SECRET_FILE: &str = "keyless.clientSecretFile";
+/// Which of the providers behind the provider.
+pub const CONNECTOR_ID: &str = "keyless.connectorId";
+/// Where to log in.
+pub const ISSUER: &str = "keyless.issuer";
+/// Whether an address is drawn, too.
+pub const QR: &str = "keyless.qr";
+
+/// Who says who signs.
+pub const TOKEN_SOURCE: &str = "keyless.tokenSource";
 
 /// Who is asked about signatures that are not ours.
 pub const FALLBACK_PROGRAM: &str = "keyless.fallbackProgram";
 /// How far that program's trust goes.
 pub const FALLBACK_TRUST: &str = "keyless.fallbackTrust";
 
-/// The client's name at the provider.
-pub const CLIENT_ID: &str = "keyless.clientId";
-/// A file with the client's secret.
-pub const CLIENT_SECRET_FILE: &str = "keyless.clientSecretFile";
-/// Where a provider of providers lets people log in.
-pub const CONNECTOR_ID: &str = "keyless.connectorId";
-/// The provider.
-pub const ISSUER: &str = "keyless.issuer";
-
 /// All of them.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 19] = [
+    Setting {
+        key: BROWSER,
+        variable: None,
+        what: "command that opens the address of a login (last argument, or %s); run without a shell",
+    },
+    Setting {
+        key: CLIENT_ID,
+        variable: None,
+        what: "client to log in as, and audience of every ID token; sigstore without it",
+    },
+    Setting { key: CLIENT_SECRET_FILE, variable: None, what: "file with the secret of that client, if it has one" },
+    Setting {
+        key: CONNECTOR_ID,
+        variable: None,
+        what: "provider behind the provider (connector_id of dex) to log in with, without being asked",
+    },
+    Setting {
+        key: CREDENTIAL_STORE,
+        variable: None,
+        what: "where a login is kept for its ten minutes: auto, keyutils, secret-service, keychain, credential-manager, none",
+    },
+    Setting {
+        key: EXPECTED_IDENTITY,
+        variable: None,
+        what: "sign as this identity alone, `<subject> <issuer>`, percent-encoded; a login as somebody else is refused",
+    },
     Setting {
         key: FALLBACK_PROGRAM,
         variable: None,
@@ -69,6 +104,13 @@ pub const SETTINGS: [Setting; 9] = [
         what: "undefined: what that program calls good is U; pass: its own trust counts",
     },
     Setting { key: ID_TOKEN_FILE, variable: None, what: "file that holds an ID token; read for each signature" },
+    Setting { key: ISSUER, variable: None, what: "OpenID provider to log in at, instead of the signing config's" },
+    Setting {
+        key: PUBLIC_IDENTITY,
+        variable: Some("GIT_KEYLESS_PUBLIC_IDENTITY"),
+        what: "ask, allow or refuse to publish who signs on the public instance; or an identity that may be, `<subject> <issuer>`",
+    },
+    Setting { key: QR, variable: None, what: "true: draw the address of a login with a code as a QR code, too" },
     Setting {
         key: REQUIRE_TRUSTED,
         variable: None,
@@ -85,6 +127,12 @@ pub const SETTINGS: [Setting; 9] = [
         what: "needed: a timestamp only where the log gives no time; always: with Rekor v1 too",
     },
     Setting { key: TOKEN_COMMAND, variable: None, what: "command (run by sh) that prints an ID token" },
+    Setting {
+        key: TOKEN_SOURCE,
+        variable: None,
+        what: "the one source of ID tokens: browser, device, environment, file, command, github, gitlab, buildkite, \
+               circleci, google, google-impersonation, aws, azure, kubernetes, spiffe or vault, with :DETAIL",
+    },
     Setting {
         key: TRUSTED_IDENTITY,
         variable: None,

@@ -14,6 +14,7 @@ use aws_lc_rs::signature::KeyPair as _;
 use der::asn1::ObjectIdentifier;
 use der::{Decode as _, Encode as _};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use zeroize::Zeroizing;
 
 /// Checks that a memo remembers before it forgets them all; 32 bytes each.
 pub const MEMO_ENTRIES: usize = 1 << 17;
@@ -265,7 +266,7 @@ impl fmt::Debug for Memo {
     }
 }
 
-/// A key that lives for one signature: P-256, in memory only. `aws_lc_rs` wipes it when it is freed.
+/// A key that lives for minutes: P-256. `aws_lc_rs` wipes it when it is freed.
 pub struct EphemeralKey(lc::EcdsaKeyPair);
 
 /// The machine could not give randomness, or the library refused.
@@ -282,6 +283,16 @@ impl EphemeralKey {
     /// A fresh key.
     pub fn generate() -> Result<Self, KeyFailure> {
         lc::EcdsaKeyPair::generate(&lc::ECDSA_P256_SHA256_ASN1_SIGNING).map(Self).map_err(|_| KeyFailure)
+    }
+
+    /// All of it as PKCS #8 (RFC 5208), 138 bytes, for a keyring: who has them can sign.
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyFailure> {
+        self.0.to_pkcs8v1().map(|key| Zeroizing::new(key.as_ref().to_vec())).map_err(|_| KeyFailure)
+    }
+
+    /// From what [`EphemeralKey::to_pkcs8`] gave.
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyFailure> {
+        lc::EcdsaKeyPair::from_pkcs8(&lc::ECDSA_P256_SHA256_ASN1_SIGNING, bytes).map(Self).map_err(|_| KeyFailure)
     }
 
     /// Its public half.
@@ -314,4 +325,21 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyFailure> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyFailure)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It forgets all rather than grow, and what it forgot is checked again.
+    #[test]
+    fn a_memo_has_a_limit() {
+        let memo = Memo::new();
+        let check = |at: usize, held: bool| memo.check(b"", b"", &at.to_be_bytes(), b"", || held);
+        (0..MEMO_ENTRIES).for_each(|at| assert_eq!(check(at, true), Ok(())));
+        assert_eq!(check(0, false), Ok(()), "it remembers");
+        assert_eq!(check(MEMO_ENTRIES, true), Ok(()));
+        assert_eq!(check(0, false), Err(Invalid), "one beyond the limit, and the first is forgotten");
+        assert_eq!(check(MEMO_ENTRIES, false), Ok(()));
+    }
 }

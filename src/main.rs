@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Show(args) => commands::show::run(&args),
+        Command::Login => commands::session::login(),
+        Command::Logout => commands::session::logout(),
+        Command::Whoami(args) => commands::session::whoami(&args),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => commands::demo::run(&args),
         #[cfg(feature = "sandbox")]

@@ -12,6 +12,7 @@ use crate::report::{Check, Facts, Reason, Step};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     accepted: Vec<Accepted>,
+    denied: Vec<Accepted>,
     required: bool,
 }
 
@@ -61,7 +62,12 @@ pub struct Circumstance {
 impl Policy {
     /// `accepted` may be empty: then nobody was named, and `required` decides whether that is refused.
     pub fn new(accepted: Vec<Accepted>, required: bool) -> Self {
-        Self { accepted, required }
+        Self { accepted, denied: Vec::new(), required }
+    }
+
+    /// The same with identities that are refused, whoever accepts them.
+    pub fn denying(self, denied: Vec<Accepted>) -> Self {
+        Self { denied, ..self }
     }
 
     /// Whether anybody was named.
@@ -87,6 +93,9 @@ impl Policy {
         // Without a log nothing but the verifier's own list stands between any identity and `good`.
         let required = self.required || facts.entries.is_empty();
         let who = Accepted { subject: identity.subject.name().to_owned(), issuer: identity.issuer.clone() };
+        if self.denied.contains(&who) {
+            return Err(Reason::IdentityDenied { identity: who.to_string() });
+        }
         match (self.accepted.contains(&who), self.accepted.len()) {
             (true, _) => Ok(Check::passed(Step::Policy, format!("{who} is accepted"))),
             (false, 0) if required => Err(Reason::IdentityNotNamed),

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! 1 ID token     for our audience, valid now                      -> CheckedToken
-//! 2 key          P-256, in memory, for this one signature         -> EphemeralKey
-//! 3 certificate  ours, for whom the token names, from our authority, seen by its log
+//! 2 key          P-256, in memory
+//! 3 certificate  ours, for whom the token names, from our authority, seen by its log     -> Credential
 //! 4 CMS          over the payload
 //! 5 evidence     log entry and, where needed, timestamp, asked for at the same time
 //! 6 ourselves    steps 1 to 8 of `verify` on the result
 //! 7 hand over
 //! ```
 //!
-//! Whoever calls decides *between* 1 and 3 whether this identity may become public: a certificate is published when it
-//! is issued. Nothing is handed over that this program itself would not verify.
+//! A credential signs as often as its certificate's minutes allow. Whoever calls decides *between* 1 and 3 whether this
+//! identity may become public: a certificate is published when it is issued. Nothing is handed over that this program
+//! itself would not verify.
+
+mod credential;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,7 +33,9 @@ use crate::outside::rekor::{LogKey, Statement, Submitted};
 use crate::outside::{fulcio, rekor, tsa};
 use crate::report::{Check, Facts, Identity, Reason, TimeSource};
 use crate::trust::{Services, TrustRoot};
-use crate::verify::{self, Verifier};
+use crate::verify::Verifier;
+
+pub use credential::{Credential, LEAST_LIFE, NotTaken};
 
 /// How to sign.
 #[derive(Clone, Debug)]
@@ -72,7 +77,7 @@ pub struct Deadlines {
     pub entry: Duration,
     /// For a timestamp: 20 s. It takes milliseconds.
     pub timestamp: Duration,
-    /// For everything, second attempts included: 90 s. A commit waits no longer.
+    /// For all of a certificate, and again for all of a signature, second attempts included: 90 s.
     pub total: Duration,
 }
 
@@ -90,8 +95,6 @@ pub struct Signed {
     pub armor: String,
     /// What was verified of it.
     pub facts: Facts,
-    /// What the person should hear.
-    pub warnings: Vec<Warning>,
 }
 
 /// Nothing to stop for.
@@ -213,86 +216,83 @@ impl From<Malformed> for Failure {
     }
 }
 
-/// Signs `payload` as whom `token` names. `now` is this machine's clock: it becomes the signing time, which proves
-/// nothing, and it warns.
-pub async fn sign(
-    payload: &[u8],
-    token: CheckedToken,
-    root: &TrustRoot,
-    options: &Options,
-    now: Time,
-) -> Result<Signed, Failure> {
-    let total = options.deadlines.total;
-    tokio::time::timeout(total, seven_steps(payload, token, root, options, now))
+/// Signs under one trust root with the services of one instance.
+pub struct Signer<'a> {
+    root: &'a TrustRoot,
+    servers: Servers<'a>,
+    total: Duration,
+    memo: Memo,
+}
+
+impl<'a> Signer<'a> {
+    /// Refuses what could not end well, before anything is published.
+    pub fn new(root: &'a TrustRoot, options: &Options) -> Result<Self, Failure> {
+        Ok(Self { root, servers: Servers::of(root, options)?, total: options.deadlines.total, memo: Memo::new() })
+    }
+
+    /// Steps 2 and 3: a fresh key and its certificate, for whom `token` names. `now` is this machine's clock: it warns.
+    pub async fn certify(&self, token: CheckedToken, now: Time) -> Result<Credential, Failure> {
+        self.in_time(async {
+            let key = EphemeralKey::generate()?;
+            let leaf = self.servers.certificate(&token, &key).await?;
+            let credential = Credential::of(key, leaf, self.root, &self.memo)?;
+            let found = credential.identity();
+            if !token.claims().allows(&found.subject, &found.issuer) {
+                return Err(Failure::Identity { found: found.clone(), wanted: token.claims().name().to_owned() });
+            }
+            let warnings = warnings(&credential, &token, self.root, now);
+            Ok(credential.warning(warnings))
+        })
         .await
-        .unwrap_or(Err(Failure::Late(total)))
-}
-
-async fn seven_steps(
-    payload: &[u8],
-    token: CheckedToken,
-    root: &TrustRoot,
-    options: &Options,
-    now: Time,
-) -> Result<Signed, Failure> {
-    let servers = Servers::of(root, options)?;
-    let memo = Memo::new();
-    let key = EphemeralKey::generate()?;
-    let leaf = servers.certificate(&token, &key).await?;
-    check_arrived(&leaf, &key, &token, root, &memo)?;
-    let warnings = warnings(&leaf, &token, root, now)?;
-    drop(token);
-    let mut draft = Draft::of(payload, &leaf, &key, now)?;
-    let evidence = match servers.evidence(&draft).await? {
-        Some(evidence) => evidence,
-        // The log has this very signature from an attempt whose answer was lost: a fresh one has another body.
-        None => {
-            draft = Draft::of(payload, &leaf, &key, now)?;
-            servers.evidence(&draft).await?.ok_or(Failure::Unusable(
-                "the transparency log calls a fresh signature a duplicate; try again later, or ask who runs it",
-            ))?
-        }
-    };
-    drop(key);
-    let armor = draft.armor(&evidence)?;
-    let facts = verify_own(payload, &armor, root, &memo, evidence.latest(now)?)?;
-    // Beside a promise a token of an unknown authority is ignored; one that was asked for must count.
-    if evidence.token.is_some() && !facts.times.iter().any(|(source, _)| *source == TimeSource::Timestamp) {
-        return Err(Failure::Unusable(
-            "the timestamp is of an authority that the trust root does not list; use the trust root and the signing config of one instance",
-        ));
     }
-    Ok(Signed { armor, facts, warnings })
-}
 
-/// Step 3, second half: our key, issued by our authority and seen by its log, for whom the token names. All of it
-/// before anything is logged under this certificate.
-fn check_arrived(
-    leaf: &Certificate,
-    key: &EphemeralKey,
-    token: &CheckedToken,
-    root: &TrustRoot,
-    memo: &Memo,
-) -> Result<(), Failure> {
-    if leaf.spki()? != key.public()?.spki() {
-        return Err(Failure::Key);
+    /// A credential out of what [`Credential::to_bytes`] gave, wherever that was kept: judged anew, as if it had just
+    /// arrived, and only with some life left at `now`.
+    pub fn take_back(&self, bytes: &[u8], now: Time) -> Result<Credential, NotTaken> {
+        Credential::from_bytes(bytes, self.root, &self.memo, now)
     }
-    let found = verify::verify_issued(leaf, root, memo).map_err(Failure::Certificate)?;
-    match token.claims().allows(&found.subject, &found.issuer) {
-        true => Ok(()),
-        false => Err(Failure::Identity { found, wanted: token.claims().name().to_owned() }),
+
+    /// Steps 4 to 6. `now` is this machine's clock: it becomes the signing time, which proves nothing.
+    pub async fn sign(&self, payload: &[u8], credential: &Credential, now: Time) -> Result<Signed, Failure> {
+        self.in_time(async {
+            let mut draft = Draft::of(payload, credential, now)?;
+            let evidence = match self.servers.evidence(&draft).await? {
+                Some(evidence) => evidence,
+                // The log has this very signature from an attempt whose answer was lost: a fresh one has another body.
+                None => {
+                    draft = Draft::of(payload, credential, now)?;
+                    self.servers.evidence(&draft).await?.ok_or(Failure::Unusable(
+                        "the transparency log calls a fresh signature a duplicate; try again later, or ask who runs it",
+                    ))?
+                }
+            };
+            let armor = draft.armor(&evidence)?;
+            let facts = verify_own(payload, &armor, self.root, &self.memo, evidence.latest(now)?)?;
+            // Beside a promise a token of an unknown authority is ignored; one that was asked for must count.
+            if evidence.token.is_some() && !facts.times.iter().any(|(source, _)| *source == TimeSource::Timestamp) {
+                return Err(Failure::Unusable(
+                    "the timestamp is of an authority that the trust root does not list; use the trust root and the signing config of one instance",
+                ));
+            }
+            Ok(Signed { armor, facts })
+        })
+        .await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::time::timeout(self.total, work).await.unwrap_or(Err(Failure::Late(self.total)))
     }
 }
 
-fn warnings(leaf: &Certificate, token: &CheckedToken, root: &TrustRoot, now: Time) -> Result<Vec<Warning>, Failure> {
-    let window = leaf.validity()?;
+fn warnings(credential: &Credential, token: &CheckedToken, root: &TrustRoot, now: Time) -> Vec<Warning> {
+    let window = credential.window();
     let clock = (!window.contains(now)).then_some(Warning::Clock { now, window });
     // No public authority takes tokens of an issuer on this machine.
     let issuer = Endpoint::parse(Server::IdentityProvider, &token.claims().issuer);
     let replayable = root.instance != "public" && !issuer.is_ok_and(|issuer| issuer.is_loopback());
     let shared = (replayable && token.audience() == DEFAULT_AUDIENCE)
         .then(|| Warning::SharedAudience { audience: token.audience().to_owned(), instance: root.instance.clone() });
-    Ok(clock.into_iter().chain(shared).collect())
+    clock.into_iter().chain(shared).collect()
 }
 
 /// Step 4: everything of the CMS but its evidence.
@@ -304,10 +304,10 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn of(payload: &[u8], leaf: &'a Certificate, key: &EphemeralKey, now: Time) -> Result<Self, Failure> {
+    fn of(payload: &[u8], credential: &'a Credential, now: Time) -> Result<Self, Failure> {
         let attributes = cms::signed_attributes(&key::sha256(payload), now)?;
-        let signature = key.sign(&attributes)?;
-        Ok(Self { leaf, digest: key::sha256(&attributes), attributes, signature })
+        let signature = credential.key().sign(&attributes)?;
+        Ok(Self { leaf: credential.leaf(), digest: key::sha256(&attributes), attributes, signature })
     }
 
     fn armor(&self, evidence: &Evidence) -> Result<String, Failure> {
@@ -359,7 +359,6 @@ struct Servers<'a> {
 }
 
 impl<'a> Servers<'a> {
-    /// Refuses what could not end well, before anything is published.
     fn of(root: &'a TrustRoot, options: &Options) -> Result<Self, Failure> {
         let Services { authority, log, timestamp_authority, .. } = &options.services;
         // A promise gives a time only where the trust root lists the log that promises.

@@ -44,21 +44,29 @@ const FLOORS: [(&str, &[&str]); 24] = [
 ];
 
 /// Which crate is named where and nowhere else: files, or folders with everything in them.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 22] = [
+    ("apple_native_keyring_store", &["outside/session"]),
     ("aws_lc_rs", &["key.rs"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli.rs"]),
     ("clap_complete", &["cli.rs"]),
     ("gix", &["outside/repo"]),
-    ("keyring", &["outside/session"]),
-    ("linux_keyutils_keyring_store", &["outside/session"]),
+    ("http_body_util", &["outside/oidc"]),
+    ("hyper", &["outside/oidc"]),
+    ("hyper_util", &["outside/oidc"]),
+    ("keyring_core", &["outside/session"]),
+    ("linux_keyutils", &["outside/session"]),
     ("openidconnect", &["outside/oidc"]),
+    ("qrcode", &["outside/oidc"]),
     ("rcgen", &["sandbox"]),
     ("reqwest", &["outside/http"]),
     ("rustls_pki_types", &["sandbox", "trust.rs", "verify"]),
+    ("shlex", &["outside/oidc"]),
     ("sigstore", &["outside/rekor"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),
+    ("windows_native_keyring_store", &["outside/session"]),
+    ("zbus_secret_service_keyring_store", &["outside/session"]),
 ];
 
 /// The clock, the disk, the network, the environment, other programs.

@@ -4,24 +4,40 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod bits;
+mod classes;
 mod corpus;
 mod demo;
 #[cfg(feature = "sandbox")]
 mod doctor;
 mod door;
+#[cfg(feature = "sandbox")]
+mod ends;
 mod fallback;
 mod floors;
+#[cfg(feature = "sandbox")]
+mod forge;
 mod format_gitsign;
+#[path = "fuzz/seeds.rs"]
+mod fuzz_seeds;
 mod git;
 mod install;
+#[cfg(feature = "sandbox")]
+mod jj;
+mod limits;
+#[cfg(feature = "sandbox")]
+mod login;
 mod man;
 mod oracle;
 mod payload;
+mod properties;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
 #[cfg(feature = "sandbox")]
+mod session;
+#[cfg(feature = "sandbox")]
 mod setup;
+mod stores;
 #[cfg(feature = "sandbox")]
 mod suite;
 #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]

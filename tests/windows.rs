@@ -122,3 +122,31 @@ fn a_key_that_is_listed_twice_counts_in_both_windows() {
     let verified = Verifier::new(&root, &Memo::new()).verify(&object, Time::parse("2026-12-01T00:00:00Z").unwrap());
     assert!(verified.checks().iter().all(|check| check.holds()), "{:?}", verified.checks());
 }
+
+#[test]
+fn a_window_has_a_start_and_dates_that_are_dates() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/good");
+    let root: Value = serde_json::from_slice(&std::fs::read(folder.join("trusted_root.json")).unwrap()).unwrap();
+    for place in [
+        "/tlogs/0/publicKey/validFor",
+        "/ctlogs/0/publicKey/validFor",
+        "/certificateAuthorities/0/validFor",
+        "/timestampAuthorities/0/validFor",
+    ] {
+        for window in [
+            json!(null),
+            json!({}),
+            json!({ "end": "2030-01-01T00:00:00Z" }),
+            json!({ "start": "" }),
+            json!({ "start": "yesterday" }),
+            json!({ "start": "2026-02-30T00:00:00Z" }),
+            json!({ "start": "2020-01-01T00:00:00Z", "end": "never" }),
+            json!({ "start": 1_577_836_800 }),
+        ] {
+            let mut root = root.clone();
+            *root.pointer_mut(place).unwrap() = window.clone();
+            let parsed = TrustRoot::parse(&serde_json::to_vec(&root).unwrap(), "custom");
+            assert!(parsed.is_err(), "{place} {window}");
+        }
+    }
+}

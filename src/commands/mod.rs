@@ -1,13 +1,18 @@
 //! Doors: read inputs, call one road, print, exit.
 
 pub mod completions;
+mod credential;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod doctor;
 pub mod gpg;
 mod identity;
+mod instance;
+mod kept;
+mod publicity;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod session;
 pub mod setup;
 pub mod show;
 pub mod verify;
@@ -41,10 +46,28 @@ impl std::fmt::Display for Stop {
     }
 }
 
+/// One line on standard error, in which nothing can begin another. Nobody may be there to read it, and then the answer
+/// still counts: `eprintln!` would end the program instead.
+pub(crate) fn complain(line: &str) {
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("git-keyless: {}\n", crate::report::printable(line)).as_bytes(),
+    );
+}
+
 /// Prints why and gives the exit code.
 pub(crate) fn stopped(stop: &Stop) -> ExitCode {
-    eprintln!("git-keyless: {}", crate::report::printable(&stop.0));
+    complain(&stop.0);
     ExitCode::from(NO_VERDICT)
+}
+
+/// The one place where asynchronous code is entered.
+pub(crate) fn wait_for<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
+    let done = runtime.block_on(work);
+    // A command that ignores its deadline must not keep git waiting.
+    runtime.shutdown_background();
+    done
 }
 
 /// Settings as git in `directory` would see them.
@@ -54,7 +77,7 @@ pub(crate) fn settings(directory: &Path) -> Result<Settings, Stop> {
     let environment = |name: &str| std::env::var_os(name);
     let foreign = Foreign::new(&gitsigns, environment).map_err(Stop::new)?;
     let settings = Settings::new(configuration, environment).map_err(Stop::new)?.above(foreign);
-    settings.notes().iter().for_each(|note| eprintln!("git-keyless: {note}"));
+    settings.notes().iter().for_each(|note| complain(note));
     Ok(settings)
 }
 
@@ -94,12 +117,4 @@ pub(crate) fn trusted_identities(settings: &Settings) -> Result<Vec<Accepted>, S
 pub(crate) fn now() -> Result<Time, Stop> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time::from_unix(since).map_err(Stop::new)
-}
-
-/// The one place where asynchronous code is entered. A command that ignores its deadline is not waited for.
-pub(crate) fn wait_for<T>(asked: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::new)?;
-    let answer = runtime.block_on(asked);
-    runtime.shutdown_background();
-    answer
 }

@@ -1,8 +1,9 @@
 //! `git keyless sandbox`: a whole Sigstore on this machine, until it is told to end.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::{Stop, stopped};
+use super::{Stop, complain, stopped};
 use crate::cli::{self, SandboxCommand, SandboxToken};
 use crate::sandbox::{self, Identity, Options, Rekor, Sandbox};
 
@@ -25,18 +26,19 @@ fn serve(args: &cli::Sandbox) -> Result<(), Stop> {
 
 fn announce(sandbox: &Sandbox) {
     let (directory, urls) = (sandbox.directory().display(), sandbox.urls());
-    eprintln!("git-keyless: a sandbox is running, for trial, training and tests only: it believes everybody");
-    eprintln!("  identity provider    {}", urls.oidc);
-    eprintln!("  Fulcio               {}", urls.fulcio);
-    eprintln!("  Rekor v1, v2         {}  {}", urls.rekor_v1, urls.rekor_v2);
-    eprintln!("  timestamp authority  {}", urls.timestamp);
-    eprintln!("Use it in a repository:  git config include.path '{directory}/gitconfig'");
+    complain("a sandbox is running, for trial, training and tests only: it believes everybody");
+    let where_what = format!(
+        "  identity provider    {}\n  Fulcio               {}\n  Rekor v1, v2         {}  {}\n  timestamp authority  {}\n\
+         Use it in a repository:  git config include.path '{directory}/gitconfig'\n",
+        urls.oidc, urls.fulcio, urls.rekor_v1, urls.rekor_v2, urls.timestamp
+    );
+    let _ = io::stderr().write_all(where_what.as_bytes());
 }
 
 fn token(args: &SandboxToken) -> Result<(), Stop> {
     let identity = identity(args.clone()).ok_or_else(|| Stop::new("for whom? --email EMAIL, or see -h"))?;
-    println!("{}", sandbox::mint(&args.dir, &identity).map_err(Stop::new)?);
-    Ok(())
+    let token = sandbox::mint(&args.dir, &identity).map_err(Stop::new)?;
+    writeln!(io::stdout(), "{token}").map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
 }
 
 fn identity(args: SandboxToken) -> Option<Identity> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{NO_VERDICT, Stop, now, settings, stopped, trust_root, trusted_identities};
+use super::{NO_VERDICT, Stop, complain, now, settings, stopped, trust_root, trusted_identities};
 use crate::audit;
 use crate::cli;
 use crate::config::Settings;
@@ -34,9 +34,7 @@ fn verify(args: &cli::Verify) -> Result<u8, Stop> {
     let policy = policy(args, &settings)?;
     let verifier = Verifier::new(&root, &memo);
     if !policy.names_anybody() && !args.require_identity {
-        eprintln!(
-            "git-keyless: who signed is not checked: name who may, with --identity and --issuer or keyless.trustedIdentity"
-        );
+        complain("who signed is not checked: name who may, with --identity and --issuer or keyless.trustedIdentity");
     }
     let mut printer = Printer { json: args.json, worst: 0 };
     match &args.object {
@@ -121,7 +119,7 @@ impl Printer {
     fn unreadable(&mut self, rev: &str, error: &Unreadable) -> Result<(), Stop> {
         self.worst = NO_VERDICT;
         if !self.json {
-            eprintln!("git-keyless: {}", printable(&error.to_string()));
+            complain(&error.to_string());
             return Ok(());
         }
         line(

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, Unusable, Value};
+use super::{BROWSER, CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, Unusable, Value};
 use crate::outside::files;
 use crate::outside::repo::ConfigValue;
 use crate::trust::MAX_TRUST_BYTES;
@@ -21,13 +21,15 @@ enum Meaning {
     Is(&'static str),
     /// A setting of ours that belongs to an instance, and counts with that instance alone.
     OfInstance(&'static str),
+    /// That setting, with another word for the address.
+    Opener(&'static str),
     /// A part of an instance.
     Part,
     /// Nothing, because.
     Left(&'static str),
 }
 
-use Meaning::{Is, Left, OfInstance, Part};
+use Meaning::{Is, Left, OfInstance, Opener, Part};
 
 const ROWS: [Row; 22] = [
     Row("autoclose", &[], Left("the page closes itself where the browser lets it")),
@@ -55,7 +57,7 @@ const ROWS: [Row; 22] = [
     Row("timestampServerURL", &["SIGSTORE_TIMESTAMP_SERVER_URL", "GITSIGN_TIMESTAMP_SERVER_URL"], Part),
     Row("tokenFile", &[], Is(ID_TOKEN_FILE)),
     Row("tokenProvider", &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER"], Left("name a keyless.tokenSource")),
-    Row("urlOpener", &["GITSIGN_URL_OPENER"], Left("name a program in keyless.browser")),
+    Row("urlOpener", &["GITSIGN_URL_OPENER"], Opener(BROWSER)),
 ];
 
 /// gitsign's names in this table that git's configuration does not have: variables alone.
@@ -104,6 +106,7 @@ impl Foreign {
         self.rows()
             .filter_map(|(_, meaning, value)| match meaning {
                 Is(key) => Some((key, value.clone())),
+                Opener(key) => Some((key, Value { text: value.text.as_deref().map(opener), ..value.clone() })),
                 OfInstance(key) if whole => Some((key, value.clone())),
                 _ => None,
             })
@@ -117,6 +120,7 @@ impl Foreign {
                 let text = value.text.clone().unwrap_or_default();
                 let ours = match meaning {
                     Is(key) | OfInstance(key) => Ok((key, text)),
+                    Opener(key) => Ok((key, opener(&text))),
                     Left(why) => Err(why),
                     Part => return None,
                 };
@@ -209,6 +213,11 @@ impl Foreign {
     fn refused(&self, name: &str, why: &str) -> Unusable {
         unusable(name, self.value(name).map_or("gitsign's settings", |value| &value.place), why)
     }
+}
+
+/// gitsign's template in our words.
+fn opener(template: &str) -> String {
+    template.replace("{{.URL}}", "%s")
 }
 
 fn unusable(name: &str, place: &str, why: &str) -> Unusable {

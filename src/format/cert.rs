@@ -100,13 +100,14 @@ impl Subject {
 }
 
 impl Certificate {
-    /// From DER, nothing behind it.
+    /// From DER, nothing behind it. The bytes are kept: a reader forgives a FALSE or a version that DER leaves out, and
+    /// what was signed are the bytes.
     pub fn parse(der: &[u8]) -> Result<Self, Malformed> {
         let parsed = x509_cert::Certificate::from_der(der).map_err(|error| Malformed::new("certificate", error))?;
         Ok(Self { der: der.to_vec(), parsed })
     }
 
-    /// A certificate that another structure contained; DER is unique, so these are the bytes it had.
+    /// A certificate that was read already, encoded anew: the bytes it had, if those were DER.
     pub fn of(parsed: x509_cert::Certificate) -> Result<Self, Malformed> {
         let der = parsed.to_der().map_err(|error| Malformed::new("certificate", error))?;
         Ok(Self { der, parsed })

@@ -135,7 +135,7 @@ impl SignedData {
         }
         let parsed: rfc5652::SignedData = info.content.decode_as().map_err(malformed)?;
         let signed_attributes = first_signed_attributes(bytes).map_err(malformed)?;
-        Ok(Self { certificates: certificates(&parsed)?, parsed, signed_attributes })
+        Ok(Self { certificates: certificates(bytes, &parsed)?, parsed, signed_attributes })
     }
 
     /// From BER, without the bytes that were signed: enough to see whom the signer names, and for nothing else.
@@ -401,18 +401,17 @@ fn attribute<T: Encode + der::Tagged + der::EncodeValue>(
     Ok(Attribute { oid, values })
 }
 
-fn certificates(parsed: &rfc5652::SignedData) -> Result<Vec<Certificate>, Malformed> {
+/// As they are stored: readers forgive what would be gone if they were encoded again.
+fn certificates(bytes: &[u8], parsed: &rfc5652::SignedData) -> Result<Vec<Certificate>, Malformed> {
     let Some(set) = &parsed.certificates else { return Ok(Vec::new()) };
     if set.0.len() > MAX_CERTIFICATES {
         return Err(Malformed::new("CMS", format!("{} certificates, more than {MAX_CERTIFICATES}", set.0.len())));
     }
-    set.0
-        .iter()
-        .map(|choice| match choice {
-            CertificateChoices::Certificate(certificate) => Certificate::of(certificate.clone()),
-            CertificateChoices::Other(_) => Err(Malformed::new("CMS", "a certificate of another format")),
-        })
-        .collect()
+    if set.0.iter().any(|choice| matches!(choice, CertificateChoices::Other(_))) {
+        return Err(Malformed::new("CMS", "a certificate of another format"));
+    }
+    let stored = stored_certificates(bytes).map_err(|error| Malformed::new("CMS", error))?;
+    stored.into_iter().map(Certificate::parse).collect()
 }
 
 fn version(version: CmsVersion) -> u8 {
@@ -426,16 +425,31 @@ fn version(version: CmsVersion) -> u8 {
     }
 }
 
-/// Walks to the first SignerInfo: ContentInfo, `[0]`, SignedData; version, digests, content, `[0]`?, `[1]`?, SET;
-/// in it version, signer id, digest, `[0]`. Positions, since a signer id may carry the same tag number.
-fn first_signed_attributes(bytes: &[u8]) -> der::Result<Option<Vec<u8>>> {
-    const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+
+/// The element of SignedData with this tag behind version, digests and content: ContentInfo, `[0]`, SignedData; then
+/// `[0]`?, `[1]`?, SET.
+fn field_of_signed_data(bytes: &[u8], tag: Tag) -> der::Result<Option<AnyRef<'_>>> {
     let content_info = elements(AnyRef::from_der(bytes)?.value())?;
     let Some(explicit) = content_info.get(1) else { return Ok(None) };
     let signed_data = elements(AnyRef::from_der(explicit.value())?.value())?;
-    let Some(signer_infos) = signed_data.iter().skip(3).find(|element| element.header().tag() == Tag::Set) else {
-        return Ok(None);
-    };
+    Ok(signed_data.into_iter().skip(3).find(|element| element.header().tag() == tag))
+}
+
+fn stored_certificates(bytes: &[u8]) -> der::Result<Vec<&[u8]>> {
+    let Some(certificates) = field_of_signed_data(bytes, CONTEXT_0)? else { return Ok(Vec::new()) };
+    let mut reader = SliceReader::new(certificates.value())?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(reader.tlv_bytes()?);
+    }
+    Ok(found)
+}
+
+/// In the first SignerInfo behind version, signer id and digest, `[0]`. By position, since a signer id may carry the same
+/// tag number.
+fn first_signed_attributes(bytes: &[u8]) -> der::Result<Option<Vec<u8>>> {
+    let Some(signer_infos) = field_of_signed_data(bytes, Tag::Set)? else { return Ok(None) };
     let signer_infos = elements(signer_infos.value())?;
     let Some(signer) = signer_infos.first() else { return Ok(None) };
     let fields = elements(signer.value())?;

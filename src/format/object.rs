@@ -9,6 +9,9 @@ use std::fmt;
 /// Most bytes that one object may have; git itself warns from 100 MB on.
 pub const MAX_OBJECT_BYTES: usize = 128 << 20;
 
+/// Most bytes of a header's name that a fault quotes; git's own have up to 13.
+pub const MAX_QUOTED_NAME_BYTES: usize = 64;
+
 /// The lines that begin a signature for git (gpg-interface.c); the last one in a tag decides.
 const MARKERS: [&[u8]; 4] = [
     b"-----BEGIN PGP SIGNATURE-----",
@@ -91,7 +94,7 @@ impl ObjectFormat {
 pub enum Fault {
     /// More than one signature header of the object's own format.
     SeveralSignatures,
-    /// A header that git drops from the payload although nobody signs in it.
+    /// A header that git drops from the payload although nobody signs in it, by the beginning of its name.
     UnknownHeader(String),
     /// More bytes than [`MAX_OBJECT_BYTES`].
     TooLarge(usize),
@@ -296,7 +299,14 @@ fn header_value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 fn header_name(line: &[u8]) -> String {
     let name = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-    String::from_utf8_lossy(name).into_owned()
+    String::from_utf8_lossy(name.get(..MAX_QUOTED_NAME_BYTES).unwrap_or(name)).into_owned()
+}
+
+/// The e-mail address of whom git says that this commit, tag or push is by; it is a claim.
+pub fn committer_email(payload: &[u8]) -> Option<String> {
+    let person = ["committer", "tagger", "pusher"].iter().find_map(|name| header(payload, name.as_bytes()))?;
+    let (_, address) = person.rsplit_once('<')?;
+    address.split_once('>').map(|(address, _)| address.to_owned())
 }
 
 /// The first value of a header, before the blank line.

@@ -23,9 +23,11 @@ impl Time {
         Timestamp::from_millisecond(millis).map(Self).map_err(|error| Malformed::new("time", error))
     }
 
-    /// Time since 1970-01-01T00:00:00Z.
+    /// Time since 1970-01-01T00:00:00Z. What is later than can be counted here, hours before the year 10000, is the last
+    /// moment that can: RFC 5280 section 4.1.2.5 writes "never" as the last second of 9999.
     pub fn from_unix(since: Duration) -> Result<Self, Malformed> {
         let nanos = i128::try_from(since.as_nanos()).map_err(|error| Malformed::new("time", error))?;
+        let nanos = nanos.min(Timestamp::MAX.as_nanosecond());
         Timestamp::from_nanosecond(nanos).map(Self).map_err(|error| Malformed::new("time", error))
     }
 
@@ -102,6 +104,15 @@ impl Window {
     /// Whether `time` is inside, both ends included, with no allowance.
     pub fn contains(&self, time: Time) -> bool {
         self.start <= time && self.end.is_none_or(|end| time <= end)
+    }
+
+    /// Whole seconds from `time` to its end: none outside, and as many as fit where the end is open.
+    pub fn left(&self, time: Time) -> Duration {
+        let seconds = |end: Time| u64::try_from(end.seconds().saturating_sub(time.seconds())).unwrap_or_default();
+        match self.contains(time) {
+            true => self.end.map_or(Duration::MAX, |end| Duration::from_secs(seconds(end))),
+            false => Duration::ZERO,
+        }
     }
 }
 

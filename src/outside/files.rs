@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use rustix::fs::OFlags;
+
 /// At most `limit` bytes; one more is an error, and nothing beyond that is read.
 pub fn read_limited(mut from: impl Read, limit: usize, what: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
@@ -65,6 +68,23 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Whether a standard stream was closed by the caller. The runtime opens `/dev/null` for reading and writing in its
+/// place, so that no file can slip into it; whoever throws output away opens it for writing alone.
+#[cfg(unix)]
+pub fn was_closed(stream: impl std::os::fd::AsFd) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let null = std::fs::metadata("/dev/null").map(|meta| meta.rdev());
+    let stat = rustix::fs::fstat(&stream).map(|stat| stat.st_rdev);
+    let both = rustix::fs::fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    both && matches!((null, stat), (Ok(null), Ok(stat)) if null == stat)
+}
+
+/// Cannot be seen there.
+#[cfg(not(unix))]
+pub fn was_closed(_: impl Sized) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -28,6 +28,7 @@ pub async fn request_certificate(
             endpoint: &endpoint,
             body: Some(("application/json", &body)),
             accept: "application/json",
+            headers: &[],
             limit: MAX_REPLY_BYTES,
             deadline,
         })

@@ -22,6 +22,8 @@ pub enum Server {
     CertificateAuthority,
     /// An OpenID provider.
     IdentityProvider,
+    /// What tells a workload in a cloud who it is.
+    MetadataServer,
     /// An RFC 3161 authority.
     TimestampAuthority,
     /// Rekor.
@@ -33,6 +35,7 @@ impl fmt::Display for Server {
         f.write_str(match self {
             Self::CertificateAuthority => "certificate authority",
             Self::IdentityProvider => "identity provider",
+            Self::MetadataServer => "metadata server",
             Self::TimestampAuthority => "timestamp authority",
             Self::TransparencyLog => "transparency log",
         })
@@ -45,7 +48,12 @@ pub struct Endpoint {
     server: Server,
     url: Url,
     loopback: bool,
+    /// Never through a proxy.
+    direct: bool,
 }
+
+/// Where every cloud has its metadata server, which speaks plain http to its own machines alone (RFC 3927).
+const METADATA_ADDRESS: &str = "169.254.169.254";
 
 impl Endpoint {
     /// https anywhere, http on loopback alone; no user, password or fragment.
@@ -53,6 +61,7 @@ impl Endpoint {
         let refuse =
             |why: &str| Failure { server, url: printable(text), fault: Fault::NotAnEndpoint { why: why.to_owned() } };
         let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
+        let metadata = server == Server::MetadataServer && url.host_str() == Some(METADATA_ADDRESS);
         let loopback = url.host_str().is_some_and(is_loopback);
         if !url.username().is_empty() || url.password().is_some() {
             // Never quoted: a password could stand in it.
@@ -60,19 +69,31 @@ impl Endpoint {
         }
         match url.scheme() {
             "https" => {}
-            "http" if loopback => {}
+            "http" if loopback || metadata => {}
             "http" => return Err(refuse("plain http beyond this machine")),
             _ => return Err(refuse("neither https nor http")),
         }
         if url.fragment().is_some() {
             return Err(refuse("a fragment stands in it"));
         }
-        Ok(Self { server, url, loopback })
+        Ok(Self { server, url, loopback, direct: loopback || metadata })
+    }
+
+    /// The name or address that it is at.
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
     }
 
     /// Whether it is this very machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback
+    }
+
+    /// One more parameter of its query.
+    pub fn with_parameter(&self, name: &str, value: &str) -> Self {
+        let mut with = self.clone();
+        with.url.query_pairs_mut().append_pair(name, value);
+        with
     }
 
     /// A path below it.
@@ -114,6 +135,8 @@ pub struct Request<'a> {
     pub body: Option<(&'static str, &'a [u8])>,
     /// What is wanted back.
     pub accept: &'static str,
+    /// Further headers. Their values may be secrets: nothing prints them.
+    pub headers: &'a [(&'a str, &'a str)],
     /// Most bytes of the reply.
     pub limit: usize,
     /// Of the whole exchange.
@@ -173,11 +196,18 @@ impl Http {
 
     /// One exchange.
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, Failure> {
-        let Request { endpoint, body, accept, limit, deadline } = request;
+        let Request { endpoint, body, accept, headers, limit, deadline } = request;
         let late = || endpoint.failure(Fault::Late { deadline });
         let started = Instant::now();
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut builder = self.client(endpoint)?.request(method, endpoint.url.clone()).header(header::ACCEPT, accept);
+        for (name, value) in headers {
+            let mut value = header::HeaderValue::from_str(value).map_err(|_| {
+                endpoint.failure(Fault::NotAnEndpoint { why: format!("no value for the header {name}") })
+            })?;
+            value.set_sensitive(true);
+            builder = builder.header(*name, value);
+        }
         if let Some((content_type, body)) = body {
             builder = builder.header(header::CONTENT_TYPE, content_type).body(body.to_vec());
         }
@@ -195,7 +225,7 @@ impl Http {
     }
 
     fn client(&self, endpoint: &Endpoint) -> Result<&Client, Failure> {
-        let client = match endpoint.loopback {
+        let client = match endpoint.direct {
             true => self.loopback.get_or_init(|| built(on_loopback(builder(), endpoint.url.scheme()))),
             false => self.beyond.get_or_init(|| built(builder())),
         };
@@ -358,6 +388,9 @@ impl Failure {
             (Fault::Status { .. }, Server::CertificateAuthority) => {
                 "get a new ID token, from an issuer and for an audience that this authority accepts"
             }
+            (Fault::Status { .. }, Server::IdentityProvider | Server::MetadataServer) => {
+                "check that this is the identity provider that you mean, and that it knows this client"
+            }
             (Fault::Status { .. }, _) => "check that the signing config fits this server",
         }
     }
@@ -422,7 +455,7 @@ mod tests {
 
     fn send(endpoint: &Endpoint) -> Result<Reply, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let request = Request { endpoint, body: None, accept: "*/*", limit: 100, deadline: SOON };
+        let request = Request { endpoint, body: None, accept: "*/*", headers: &[], limit: 100, deadline: SOON };
         runtime.block_on(async { Http::new().send(request).await })
     }
 
@@ -456,6 +489,9 @@ mod tests {
         ] {
             assert!(!allowed(url), "{url}");
         }
+        let metadata = "http://169.254.169.254/x";
+        assert!(!allowed(metadata) && Endpoint::parse(Server::MetadataServer, metadata).is_ok());
+        assert!(Endpoint::parse(Server::MetadataServer, "http://169.254.169.253/x").is_err());
         let failure = Endpoint::parse(Server::CertificateAuthority, "https://me:hunter2@fulcio.test").unwrap_err();
         assert!(!failure.to_string().contains("hunter2"), "{failure}");
     }

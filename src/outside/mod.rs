@@ -8,5 +8,6 @@ pub mod oidc;
 pub mod process;
 pub mod rekor;
 pub mod repo;
+pub mod session;
 pub mod terminal;
 pub mod tsa;

@@ -1,4 +1,4 @@
-//! Commands that the configuration names, run as git runs them: by the shell.
+//! Commands that the configuration names, run as git runs them: by the shell. And programs that we name, run without.
 //!
 //! No pipe of git's is inherited: one that a child of a child holds open would keep git waiting long after we are gone.
 
@@ -44,10 +44,26 @@ impl fmt::Display for Failure {
 pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
+    printed(shell, limit, deadline)
+}
+
+/// The same of a program and its arguments, which no shell sees.
+pub fn output_of(
+    program: &str,
+    arguments: &[String],
+    limit: usize,
+    deadline: Duration,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    printed(command, limit, deadline)
+}
+
+fn printed(mut command: Command, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let terminal = terminal::device();
     let group = terminal.is_none();
-    shell.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
-    match run(shell, group, limit, deadline)? {
+    command.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
+    match run(command, group, limit, deadline)? {
         (printed, status) if status.success() => Ok(printed),
         (_, status) => Err(Failure::Ended(status.to_string())),
     }

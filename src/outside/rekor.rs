@@ -112,7 +112,8 @@ pub async fn submit_v2(
 
 async fn send(http: &Http, endpoint: &Endpoint, body: Option<&[u8]>, deadline: Duration) -> Result<Reply, Failure> {
     let body = body.map(|body| ("application/json", body));
-    http.send(Request { endpoint, body, accept: "application/json", limit: MAX_REPLY_BYTES, deadline }).await
+    http.send(Request { endpoint, body, accept: "application/json", headers: &[], limit: MAX_REPLY_BYTES, deadline })
+        .await
 }
 
 async fn fetch(

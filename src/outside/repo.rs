@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::config::{File, Source};
 
-use crate::format::object::{Kind, ObjectFormat};
+use crate::format::object::{Kind, MAX_OBJECT_BYTES, ObjectFormat};
 
 /// An open repository.
 pub struct Repository {
@@ -127,9 +127,14 @@ impl Repository {
         Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()) })
     }
 
-    /// The object with this id.
+    /// The object with this id. One beyond [`MAX_OBJECT_BYTES`] is refused before it is unpacked.
     pub fn read(&self, id: &str) -> Result<RawObject, Unreadable> {
         let id = gix::ObjectId::from_hex(id.as_bytes()).map_err(|error| Unreadable::Object(error.to_string()))?;
+        let header = self.inner.find_header(id).map_err(|error| Unreadable::Object(error.to_string()))?;
+        if header.size() > MAX_OBJECT_BYTES as u64 {
+            let why = format!("it has {} bytes, more than {MAX_OBJECT_BYTES}", header.size());
+            return Err(Unreadable::Object(why));
+        }
         let object = self.inner.find_object(id).map_err(|error| Unreadable::Object(error.to_string()))?;
         let kind = match object.kind {
             gix::object::Kind::Commit => Kind::Commit,

@@ -24,6 +24,7 @@ pub async fn request_token(
             endpoint: authority,
             body: Some(("application/timestamp-query", &query)),
             accept: "application/timestamp-reply",
+            headers: &[],
             limit: MAX_REPLY_BYTES,
             deadline,
         })

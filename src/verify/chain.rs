@@ -11,7 +11,7 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, aws_lc_
 
 use crate::format::cert::Certificate;
 use crate::format::time::{Time, Window};
-use crate::key::Memo;
+use crate::key::{KeyKind, Memo, PublicKey};
 use crate::report::Reason;
 use crate::trust::{Authority, TrustRoot};
 
@@ -76,6 +76,10 @@ pub(super) fn verify_issuer<'r>(
                 refusal = Some(Reason::CertificateForged(leaf.issuer_name().to_string()))
             }
             Err(PathFault::Issuer) => {}
+            Err(PathFault::Other(_)) if !may_check(issuer) => {
+                let why = format!("the key of {} is of a kind that is not supported", issuer.subject_name());
+                refusal = Some(Reason::TrustRootUnusable(why));
+            }
             Err(PathFault::Other(error)) => refusal = Some(Reason::ChainInvalid(error.to_string())),
         }
     }
@@ -102,6 +106,12 @@ fn issuers<'r>(root: &'r TrustRoot, leaf: &Certificate) -> Result<Vec<(&'r Autho
         .flat_map(tails)
         .filter(|(_, above)| above.first().is_some_and(|issuer| issuer.subject_name() == leaf.issuer_name()))
         .collect())
+}
+
+/// Whether certificates that this issuer signed can be checked: what it is listed with may be newer than this program.
+fn may_check(issuer: &Certificate) -> bool {
+    let key = issuer.spki().ok().and_then(|spki| PublicKey::from_spki(&spki).ok());
+    key.is_some_and(|key| key.kind() != KeyKind::Ed25519)
 }
 
 /// Whether the leaf names this issuer's very key: then a signature that does not fit is forged, not unknown.

@@ -50,10 +50,28 @@ fn sole_subject(leaf: &Certificate) -> Result<Subject, Reason> {
     let mut subjects = leaf.subjects().map_err(|error| Reason::SubjectInvalid(error.to_string()))?;
     match (subjects.pop(), subjects.len()) {
         (None, _) => Err(Reason::SubjectInvalid("no subject alternative name".into())),
-        (Some(subject), 0) if is_readable(subject.name()) => Ok(subject),
+        (Some(subject), 0) if is_readable(subject.name()) => check_form(subject),
         (Some(_), 0) => Err(Reason::SubjectInvalid("empty, or with control characters".into())),
         (Some(_), more) => Err(Reason::SubjectInvalid(format!("{} subject alternative names", more + 1))),
     }
+}
+
+/// A URI has a scheme and an address has none (RFC 5280 section 4.2.1.6), so neither can pass for the other where names
+/// are compared.
+fn check_form(subject: Subject) -> Result<Subject, Reason> {
+    match &subject {
+        Subject::Uri(uri) if !has_scheme(uri) => Err(Reason::SubjectInvalid("a URI without scheme".into())),
+        Subject::Email(email) if has_scheme(email) => Err(Reason::SubjectInvalid("a URI for an e-mail address".into())),
+        _ => Ok(subject),
+    }
+}
+
+/// RFC 3986 section 3.1.
+fn has_scheme(name: &str) -> bool {
+    name.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
 }
 
 fn is_readable(name: &str) -> bool {

@@ -294,14 +294,24 @@ fn check_token_signature(
         return Err(invalid("its content is not what was signed"));
     }
     check_binding(signed, certificate)?;
-    let key = certificate
-        .spki()
-        .map_err(Reason::TimestampMalformed)
-        .and_then(|spki| PublicKey::from_spki(&spki).map_err(|error| Reason::TimestampInvalid(error.to_string())))?;
+    let key = authority_key(certificate)?;
     let scheme =
         signature_hash(signer, &key, digest_hash).ok_or_else(|| invalid("its signature algorithm is not supported"))?;
     memo.check_signature(&key, scheme, attributes, signer.signature())
         .map_err(|_| invalid("its signature does not verify"))
+}
+
+/// A key of a kind that is not known here says nothing against the token.
+fn authority_key(certificate: &Certificate) -> Result<PublicKey, Reason> {
+    let unusable = |why: &dyn std::fmt::Display| {
+        Reason::TrustRootUnusable(format!("timestamp authority {}: {why}", certificate.subject_name()))
+    };
+    let spki = certificate.spki().map_err(Reason::TimestampMalformed)?;
+    match PublicKey::from_spki(&spki) {
+        Ok(key) if key.kind() == KeyKind::Ed25519 => Err(unusable(&"Ed25519 keys are not supported")),
+        Ok(key) => Ok(key),
+        Err(error) => Err(unusable(&error)),
+    }
 }
 
 fn check_binding(signed: &[x509_cert::attr::Attribute], certificate: &Certificate) -> Result<(), Reason> {

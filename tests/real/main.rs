@@ -7,6 +7,8 @@ mod compare;
 #[cfg(feature = "sandbox")]
 mod foreign;
 mod harness;
+#[cfg(feature = "sandbox")]
+mod login;
 mod servers;
 #[path = "../suite/mod.rs"]
 mod suite;

@@ -74,7 +74,7 @@ impl Writer {
             lines
                 .push(("entry", format!("{} {} {}", text(&entry["kind"]), text(&entry["index"]), text(&entry["log"]))));
         }
-        lines.push(("trust", self.trust.to_owned()));
+        lines.push(("trust", format!("good/{}", self.trust)));
         lines.push((
             "source",
             format!("tests/real/vectors.rs, servers of tests/real/stack/install.sh, git {}", repo.git.version),

@@ -16,7 +16,7 @@ use git_keyless::format::time::Time;
 use git_keyless::key::Memo;
 use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
 use git_keyless::sandbox::{Identity, Options, Rekor, Sandbox};
-use git_keyless::sign::{self, Deadlines, Signed, Timestamp};
+use git_keyless::sign::{self, Deadlines, Signed, Signer, Timestamp};
 use git_keyless::trust::{SigningConfig, TrustRoot};
 use git_keyless::verify::{Verified, Verifier};
 
@@ -74,7 +74,12 @@ fn signed_within(
     let token = IdToken::parse(&sandbox.mint(identity).unwrap()).unwrap();
     let token = oidc::check(token, DEFAULT_AUDIENCE, now()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(sign::sign(PAYLOAD, token, &root(sandbox), &options, now()))
+    let root = root(sandbox);
+    let signer = Signer::new(&root, &options)?;
+    runtime.block_on(async {
+        let credential = signer.certify(token, now()).await?;
+        signer.sign(PAYLOAD, &credential, now()).await
+    })
 }
 
 fn verified(root: &TrustRoot, armor: &str) -> Verified {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use git_keyless::format::id_token::IdToken;
 use git_keyless::format::time::Time;
 use git_keyless::outside::oidc::{self, DEFAULT_AUDIENCE};
-use git_keyless::sign::{self, Deadlines, Options, Timestamp};
+use git_keyless::sign::{Deadlines, Failure, Options, Signer, Timestamp};
 use git_keyless::trust::{SigningConfig, TrustRoot};
 
 use super::stack::{DEV, Route, Service, Stack};
@@ -35,6 +35,10 @@ pub(crate) fn sign(
         ..Options::new(services)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let signed = runtime.block_on(sign::sign(b"a payload\n", token, &root, &options, now));
-    signed.map(|signed| signed.armor).map_err(|failure| failure.to_string())
+    let signer = Signer::new(&root, &options).map_err(|failure| failure.to_string())?;
+    let signed = runtime.block_on(async {
+        let credential = signer.certify(token, now).await?;
+        signer.sign(b"a payload\n", &credential, now).await
+    });
+    signed.map(|signed| signed.armor).map_err(|failure: Failure| failure.to_string())
 }

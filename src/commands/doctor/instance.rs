@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Finding, redacted};
-use crate::commands::{gpg, now, trust_root, wait_for};
+use super::{Finding, login, redacted};
+use crate::commands::instance::instance;
+use crate::commands::{now, trust_root, wait_for};
 use crate::config::{Settings, TRUSTED_ROOT};
 use crate::format::hex;
 use crate::format::time::Time;
@@ -27,15 +28,17 @@ pub(super) fn examine(settings: &Settings, offline: bool) -> Vec<Finding> {
         Err(stop) => return vec![Finding::fault("clock", &stop, "set this machine's clock")],
     };
     findings.extend(proxies());
-    match gpg::instance(settings, now) {
+    match instance(settings, now) {
         Err(stop) => findings.push(Finding::fault("instance", &stop, "git keyless setup --client-trust-config FILE")),
-        Ok((root, options)) => {
-            let url = redacted(&options.services.authority.url);
-            findings.push(Finding::good("instance", &format!("{}: certificates from {url}", root.instance)));
-            findings.extend(keys(&root, now));
+        Ok(instance) => {
+            let services = &instance.options.services;
+            let url = redacted(&services.authority.url);
+            findings.push(Finding::good("instance", &format!("{}: certificates from {url}", instance.root.instance)));
+            findings.extend(keys(&instance.root, now));
+            findings.extend(login::examine(settings, &instance));
             match offline {
                 true => findings.push(Finding::note("servers", &"not asked")),
-                false => findings.extend(servers(&options.services, now)),
+                false => findings.extend(servers(services, now)),
             }
         }
     }
@@ -94,7 +97,14 @@ fn servers(services: &Services, now: Time) -> Vec<Finding> {
 fn ask(server: Server, url: &str, now: Time) -> Vec<Finding> {
     let asked = wait_for(async {
         let endpoint = Endpoint::parse(server, url).map_err(super::Stop::new)?;
-        let request = Request { endpoint: &endpoint, body: None, accept: "*/*", limit: MAX_BYTES, deadline: DEADLINE };
+        let request = Request {
+            endpoint: &endpoint,
+            headers: &[],
+            body: None,
+            accept: "*/*",
+            limit: MAX_BYTES,
+            deadline: DEADLINE,
+        };
         Http::new().send(request).await.map_err(super::Stop::new)
     });
     match asked {

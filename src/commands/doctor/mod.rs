@@ -5,6 +5,7 @@
 
 mod calls;
 mod instance;
+mod login;
 mod person;
 
 use std::io::{self, Write as _};

@@ -1,7 +1,7 @@
-//! Who signs and who is trusted: the source of ID tokens, the terminal, the lists, and what becomes public.
+//! Who is trusted, and what becomes public; the terminal.
 
 use super::{Finding, last};
-use crate::commands::{gpg, identity, trust_root, trusted_identities};
+use crate::commands::{gpg, trust_root, trusted_identities};
 use crate::config::{FALLBACK_PROGRAM, Settings, TRUSTED_IDENTITY};
 use crate::format::printable;
 use crate::outside::git::Seen;
@@ -9,7 +9,6 @@ use crate::outside::terminal;
 
 pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
     let mut findings: Vec<_> = settings.notes().iter().map(|note| untrusted(note)).collect();
-    findings.push(source(settings));
     findings.push(match terminal::device() {
         Some(_) => Finding::good("terminal", &"there is one: people are spoken to there"),
         None => Finding::note("terminal", &"there is none: nobody can be asked to log in"),
@@ -26,15 +25,6 @@ pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
 
 fn untrusted(note: &str) -> Finding {
     Finding::warning("untrusted-repository", &note, "git config --global --add safe.directory DIR, if you trust it")
-}
-
-fn source(settings: &Settings) -> Finding {
-    match identity::source(settings) {
-        Ok(source) => Finding::good("id-token", &format!("from {source}")),
-        Err(stop) => {
-            Finding::fault("id-token", &stop, "git config --global keyless.tokenCommand 'a command that prints one'")
-        }
-    }
 }
 
 fn trusted(settings: &Settings) -> Finding {

@@ -8,7 +8,6 @@ mod sign;
 mod verify;
 
 pub(in crate::commands) use fallback::find;
-pub(in crate::commands) use sign::instance;
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -17,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::format::status::Answer;
-use crate::report::printable;
+use crate::outside::files;
 
 /// Whether these arguments are git's and not a person's.
 pub fn is_call(args: &[OsString]) -> bool {
@@ -67,15 +66,30 @@ struct VerifyCall {
 struct StatusFd(Option<u32>);
 
 impl StatusFd {
-    /// One buffered write. A reader that has gone away cannot be told so.
+    /// Whether nobody can hear what is written: the caller closed it.
+    fn is_closed(self) -> bool {
+        match self.0 {
+            Some(1) => files::was_closed(io::stdout()),
+            Some(2) => files::was_closed(io::stderr()),
+            Some(other) => Self::path(other).metadata().is_err(),
+            None => false,
+        }
+    }
+
+    fn path(number: u32) -> PathBuf {
+        PathBuf::from(format!("/dev/fd/{number}"))
+    }
+
+    /// One buffered write; false when nobody hears it. A reader that has gone away cannot be told so.
     fn write(self, lines: &str) -> bool {
         let written = match self.0 {
+            _ if self.is_closed() => return false,
             None => Ok(()),
             Some(1) => io::stdout().lock().write_all(lines.as_bytes()).and_then(|()| io::stdout().flush()),
             Some(2) => io::stderr().lock().write_all(lines.as_bytes()),
             Some(other) => OpenOptions::new()
                 .append(true)
-                .open(format!("/dev/fd/{other}"))
+                .open(Self::path(other))
                 .and_then(|mut file| file.write_all(lines.as_bytes())),
         };
         written.is_ok()
@@ -89,11 +103,9 @@ struct Usage {
     why: String,
 }
 
-/// One line on standard error, in which nothing can begin a status line.
+/// On standard error, where nothing in it can begin a status line.
 fn complain(why: &str) {
-    for line in why.lines() {
-        eprintln!("git-keyless: {}", printable(line));
-    }
+    why.lines().for_each(super::complain);
 }
 
 #[derive(Default)]

@@ -2,21 +2,22 @@
 //!
 //! git throws standard error away when signing succeeds, so what a person should hear goes to the terminal itself.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::{SignCall, complain};
-use crate::commands::{Stop, identity, now, settings, trust_root, trusted_identities, wait_for};
-use crate::config::{SIGNING_CONFIG, Settings, TIMESTAMP, TRUSTED_ROOT};
+use crate::commands::credential::Applicant;
+use crate::commands::instance::instance;
+use crate::commands::{Stop, now, settings, trusted_identities, wait_for};
+use crate::config::Settings;
 use crate::format::cms;
-use crate::format::object::{Kind, MAX_OBJECT_BYTES};
+use crate::format::object::{Kind, MAX_OBJECT_BYTES, committer_email};
 use crate::format::status;
 use crate::format::time::Time;
 use crate::outside::{files, terminal};
 use crate::policy::{Circumstance, Policy};
-use crate::sign::{self, Options, Signed, Timestamp};
-use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
+use crate::sign::{Signed, Signer};
 
 /// Nothing on standard output unless everything held.
 pub(super) fn run(call: &SignCall) -> ExitCode {
@@ -24,6 +25,10 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
             complain(&stop.to_string());
+            // Older gits throw standard error away here too.
+            if !io::stderr().is_terminal() {
+                terminal::say(&format!("git-keyless: {stop}"));
+            }
             ExitCode::FAILURE
         }
     }
@@ -32,29 +37,39 @@ pub(super) fn run(call: &SignCall) -> ExitCode {
 fn sign(call: &SignCall) -> Result<(), Stop> {
     // To its end before anything else: a payload that is left unread makes git say that signing failed.
     let payload = files::read_limited(io::stdin().lock(), MAX_OBJECT_BYTES, "standard input").map_err(Stop::new)?;
+    check_somebody_listens(call)?;
     check_findable(&payload)?;
     let settings = settings(Path::new("."))?;
-    let now = now()?;
-    let (root, options) = instance(&settings, now)?;
-    let source = identity::source(&settings)?;
-    let signed = wait_for(async {
-        let token = identity::token(&source, now).await?;
-        sign::sign(&payload, token, &root, &options, now).await.map_err(Stop::new)
+    let instance = instance(&settings, now()?)?;
+    let committer = committer_email(&payload).unwrap_or_default();
+    let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
+    let applicant = Applicant { settings: &settings, instance: &instance, signer: &signer, committer: &committer };
+    let (signed, now) = wait_for(async {
+        let credential = applicant.credential().await?;
+        let now = now()?;
+        let signed = signer.sign(&payload, &credential, now).await.map_err(Stop::new)?;
+        Ok((signed, now))
     })?;
     tell(&signed, &settings)?;
     hand_over(call, &signed, now)
 }
 
-/// Where to sign, and the trust root that must judge what it gives.
-pub(in crate::commands) fn instance(settings: &Settings, now: Time) -> Result<(TrustRoot, Options), Stop> {
-    let root = trust_root(None, settings)?;
-    let options = options(settings, now)?;
-    check_one_instance(&options, &root, settings)?;
-    Ok((root, options))
+/// What is signed is public at once: never for a caller that cannot take it, or that handed over nothing.
+fn check_somebody_listens(call: &SignCall) -> Result<(), Stop> {
+    if files::was_closed(io::stdout()) {
+        return Err(Stop::new("standard output is closed, and the signature would be lost; call with it open"));
+    }
+    if call.status.is_closed() {
+        return Err(Stop::new("the status descriptor is closed; call with it open or without --status-fd"));
+    }
+    Ok(())
 }
 
 /// git looks for a tag's signature at the beginning of a line, and would glue it to the last one.
 fn check_findable(payload: &[u8]) -> Result<(), Stop> {
+    if payload.is_empty() {
+        return Err(Stop::new("nothing is on standard input, and nothing is not signed"));
+    }
     match Kind::guess(payload) == Kind::Tag && !payload.ends_with(b"\n") {
         true => Err(Stop::new(
             "this tag's message does not end with a line feed, and git would never find a signature behind it; \
@@ -64,72 +79,8 @@ fn check_findable(payload: &[u8]) -> Result<(), Stop> {
     }
 }
 
-/// The built-in root speaks for the public instance alone: a token is not sent anywhere whose certificate could not
-/// be judged afterwards.
-fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) -> Result<(), Stop> {
-    let explicit = settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_some();
-    let url = options.services.authority.url.as_str();
-    match explicit || root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
-        true => Ok(()),
-        false => Err(Stop::new(format!(
-            "{SIGNING_CONFIG} names {url}, which is not the public instance; name its trust root too: \
-             git config --global {TRUSTED_ROOT} FILE"
-        ))),
-    }
-}
-
-/// The signing config, which somebody must have named: nobody writes to a public log by accident.
-fn read_config(settings: &Settings) -> Result<Vec<u8>, Stop> {
-    let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
-        let foreign = settings.foreign_instance().map_or(Ok(None), |foreign| foreign.signing_config());
-        return foreign.map_err(Stop::new)?.map(String::into_bytes).ok_or_else(|| {
-            Stop::new(format!(
-                "nothing says where to sign: git keyless setup, or git config --global {SIGNING_CONFIG} FILE, a signing config of your instance"
-            ))
-        });
-    };
-    let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
-    let bytes = files::expand(path)
-        .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()))
-        .map_err(|why| refused(&why))?;
-    // A client trust config carries the trust root that belongs to it: verifying must use that one too.
-    if TrustRoot::parse(&bytes, "custom").is_ok() && settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_none() {
-        return Err(refused(&format!(
-            "it brings a trust root of its own; name it for verifying too: git config --global {TRUSTED_ROOT} {path}"
-        )));
-    }
-    Ok(bytes)
-}
-
-fn options(settings: &Settings, now: Time) -> Result<Options, Stop> {
-    let bytes = read_config(settings)?;
-    let refused = |why: &dyn std::fmt::Display| match settings.text(SIGNING_CONFIG) {
-        Ok(Some((_, value))) => Stop::new(settings.unusable(SIGNING_CONFIG, value, why)),
-        _ => Stop::new(why),
-    };
-    let services = SigningConfig::parse(&bytes)
-        .map_err(|why| refused(&why))?
-        .services(now)
-        .map_err(|why| refused(&format!("{why}; ask who runs the instance for a current one")))?;
-    let timestamp = match settings.text(TIMESTAMP).map_err(Stop::new)? {
-        None | Some(("needed", _)) => Timestamp::AsNeeded,
-        Some(("always", _)) => Timestamp::Always,
-        Some((other, value)) => {
-            return Err(Stop::new(settings.unusable(
-                TIMESTAMP,
-                value,
-                format!("`{other}` is neither needed nor always"),
-            )));
-        }
-    };
-    Ok(Options { timestamp, ..Options::new(services) })
-}
-
 /// Step 9 only warns: who is accepted is for others to say.
 fn tell(signed: &Signed, settings: &Settings) -> Result<(), Stop> {
-    for warning in &signed.warnings {
-        terminal::say(&format!("git-keyless: warning: {warning}"));
-    }
     let policy = Policy::new(trusted_identities(settings)?, false);
     if let Some(reason) = policy.judge(&signed.facts, &Circumstance::default()).reason() {
         terminal::say(&format!("git-keyless: warning: {reason} (keyless.trustedIdentity)"));

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{agreed, say};
-use crate::commands::{Stop, identity, now, settings, trust_root, wait_for};
-use crate::config::{PUBLIC_IDENTITY, Settings};
+use crate::commands::instance::instance;
+use crate::commands::{Stop, identity, now, publicity, settings, trust_root, wait_for};
+use crate::config::Settings;
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
 use crate::key::{self, Memo};
@@ -52,8 +53,7 @@ pub(super) fn run(yes: bool, scope: Scope) -> Result<Option<Introduced>, Stop> {
 /// What is private stays so; for the rest somebody must have said so.
 fn may_publish(root: &TrustRoot, settings: &Settings) -> Result<bool, Stop> {
     let public = root.instance == "public" || root.authorities.iter().any(|authority| is_sigstores(&authority.uri));
-    let allowed = settings.text(PUBLIC_IDENTITY).map_err(Stop::new)?.is_some_and(|(text, _)| text == "allow");
-    Ok(!public || allowed)
+    Ok(!public || publicity::is_allowed(settings)?)
 }
 
 /// Also a newer root of the public instance than the built-in one, and its staging.
@@ -65,8 +65,9 @@ fn is_sigstores(url: &str) -> bool {
 
 /// The token goes nowhere: only what it says is read.
 fn log_in(settings: &Settings) -> Result<Introduced, Stop> {
-    let (source, now) = (identity::source(settings)?, now()?);
-    let token = wait_for(identity::token(&source, now))?;
+    let instance = instance(settings, now()?)?;
+    let signer = identity::signer(settings, &instance.options.services)?;
+    let token = wait_for(identity::token(&signer))?;
     let claims = token.claims();
     match &claims.email {
         Some(email) => {

@@ -1,9 +1,19 @@
 //! ID tokens: where they come from, and whether one is worth sending to a certificate authority.
 //!
 //! Reading and checking is `openidconnect`'s. The signature is the authority's to check: a token whose signature is
-//! wrong buys nothing there, and checking it here would need the network.
+//! wrong buys nothing there, and checking it here would need the network. A login has the network, and checks it.
 
+pub mod ambient;
+mod browser;
+mod callback;
+mod device;
+mod failure;
+mod opener;
+mod pages;
+mod person;
+mod provider;
 mod source;
+mod surroundings;
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,7 +28,13 @@ use super::http::excerpt;
 use crate::format::id_token::{Claims, IdToken};
 use crate::format::time::Time;
 
-pub use source::{Source, SourceFailure, request};
+pub use failure::{LoginFailure, WAYS_OUT};
+pub use opener::Opener;
+pub use pages::Occasion;
+pub use person::{BROWSER_LIMIT, Person};
+pub use provider::Login;
+pub use source::{Asking, Source, SourceFailure, request};
+pub use surroundings::{Platform, Surroundings, Way};
 
 /// The audience of every public Fulcio, and of most private ones.
 pub const DEFAULT_AUDIENCE: &str = "sigstore";

@@ -1,0 +1,56 @@
+//! How somebody says who they are: a token that is named, a browser, a code, and the login that is kept.
+
+use super::Finding;
+use crate::commands::credential::{Applicant, expected};
+use crate::commands::instance::Instance;
+use crate::commands::kept::Found;
+use crate::commands::session::committer;
+use crate::commands::{Stop, identity};
+use crate::config::Settings;
+use crate::outside::oidc::{Person, Source, WAYS_OUT, Way};
+use crate::sign::Signer;
+
+pub(super) fn examine(settings: &Settings, instance: &Instance) -> Vec<Finding> {
+    match identity::signer(settings, &instance.options.services).map(|signer| signer.source) {
+        Err(stop) => vec![Finding::fault("id-token", &stop, WAYS_OUT)],
+        Ok(Source::Person(person)) => {
+            let (kept, logged_in) = kept(settings, instance, &person);
+            vec![way(&person.way, logged_in), kept]
+        }
+        Ok(source) => vec![Finding::good("id-token", &format!("from {source}"))],
+    }
+}
+
+fn way(way: &Way, logged_in: bool) -> Finding {
+    match way {
+        Way::Browser => Finding::good("id-token", &"somebody logs in, in a browser"),
+        Way::Device => Finding::good("id-token", &"somebody logs in, with a code that the terminal shows"),
+        Way::Neither(why) if logged_in => {
+            Finding::note("id-token", &format!("nobody can log in here ({why}), and a login is kept for now"))
+        }
+        Way::Neither(why) => Finding::fault("id-token", &format!("nobody can log in here: {why}"), WAYS_OUT),
+    }
+}
+
+/// What the keyring has, and whether that is somebody.
+fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, bool) {
+    const CHECK: &str = "kept-login";
+    match read(settings, instance, person) {
+        Ok(Found::Credential(credential, keyring)) => {
+            let subject = credential.identity().subject.name();
+            (Finding::good(CHECK, &format!("of {subject}, in {keyring}")), true)
+        }
+        Ok(Found::Nothing(keyring)) => (Finding::good(CHECK, &format!("none now; {keyring} would keep it")), false),
+        Ok(Found::NoKeyring(why)) => {
+            let found = format!("a login is not kept, each signature asks anew: {why}");
+            (Finding::warning(CHECK, &found, "git config --global keyless.credentialStore auto, and a keyring"), false)
+        }
+        Err(stop) => (Finding::warning(CHECK, &stop, "git config --global keyless.credentialStore auto"), false),
+    }
+}
+
+fn read(settings: &Settings, instance: &Instance, person: &Person) -> Result<Found, Stop> {
+    let committer = if expected(settings)?.is_some() { String::new() } else { committer()? };
+    let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
+    Applicant { settings, instance, signer: &signer, committer: &committer }.kept(&person.login)?.read(&signer)
+}

@@ -1,0 +1,124 @@
+//! The kept credential: under which name, in which keyring, and whether it is still what it was.
+
+use zeroize::Zeroizing;
+
+use super::credential::{expected, is};
+use super::instance::Instance;
+use super::{Stop, now};
+use crate::config::{CREDENTIAL_STORE, Settings};
+use crate::format::hex;
+use crate::key;
+use crate::outside::oidc::Login;
+use crate::outside::session::{Keyring, Unusable};
+use crate::outside::terminal;
+use crate::policy::Accepted;
+use crate::sign::{Credential, NotTaken, Signer};
+
+/// The place of one credential.
+pub(crate) struct Kept {
+    keyrings: Vec<Keyring>,
+    /// Names instance, provider and person; 64 hexadecimal digits.
+    name: String,
+    expected: Option<Accepted>,
+}
+
+/// What is there.
+pub(crate) enum Found {
+    /// A good one.
+    Credential(Box<Credential>, Keyring),
+    /// None, in the keyring that would have it.
+    Nothing(Keyring),
+    /// Nothing can be kept, and why.
+    NoKeyring(String),
+}
+
+impl Kept {
+    /// For this instance, provider and person: the expected identity, or else who commits, so that one who logs in for
+    /// work never signs a private repository with it.
+    pub(crate) fn of(settings: &Settings, instance: &Instance, login: &Login, committer: &str) -> Result<Self, Stop> {
+        let expected = expected(settings)?;
+        let who = expected.as_ref().map_or_else(|| format!("committer {committer}"), |who| format!("identity {who}"));
+        let parts = [&login.issuer, &login.client_id, login.connector.as_deref().unwrap_or_default(), &who];
+        // Digests of one length: no two lists of parts can meet.
+        let digests: Vec<u8> = parts.iter().flat_map(|part| key::sha256(part.as_bytes())).collect();
+        let name = hex(&key::sha256_of(&[&instance.digest, &digests]));
+        Ok(Self { keyrings: keyrings(settings)?, name, expected })
+    }
+
+    /// What the first keyring that answers has. What is no longer good is forgotten.
+    pub(crate) fn read(&self, signer: &Signer<'_>) -> Result<Found, Stop> {
+        let mut silent = Vec::new();
+        for keyring in &self.keyrings {
+            match keyring.read(&self.name) {
+                Ok(Some(bytes)) => return self.judge(&bytes, *keyring, signer),
+                Ok(None) => return Ok(Found::Nothing(*keyring)),
+                Err(why) => silent.push(why),
+            }
+        }
+        Ok(Found::NoKeyring(no_keyring(&silent)))
+    }
+
+    /// Keeps it, for as long as its certificate lives.
+    pub(crate) fn write(&self, keyring: Keyring, credential: &Credential) -> Result<(), String> {
+        let bytes = credential.to_bytes().map_err(|why| why.to_string())?;
+        let named = Zeroizing::new([self.name.as_bytes(), &bytes].concat());
+        let life = now().map(|now| credential.window().left(now)).map_err(|why| why.to_string())?;
+        if life.is_zero() {
+            return Err("its certificate is not valid by this machine's clock".to_owned());
+        }
+        keyring.write(&self.name, &named, life).map_err(|why| why.to_string())
+    }
+
+    /// The name is kept with it, so that nothing kept for somebody else can be put in its place.
+    fn judge(&self, bytes: &[u8], keyring: Keyring, signer: &Signer<'_>) -> Result<Found, Stop> {
+        let taken = match bytes.strip_prefix(self.name.as_bytes()) {
+            Some(bytes) => signer.take_back(bytes, now()?).map_err(|why| match why {
+                NotTaken::Expired(_) => None,
+                NotTaken::Refused(why) => Some(why.to_string()),
+            }),
+            None => Err(Some("it was kept under another name".to_owned())),
+        };
+        let wanted = |found: &Credential| self.expected.as_ref().is_none_or(|who| is(found.identity(), who));
+        match taken.and_then(|found| if wanted(&found) { Ok(found) } else { Err(Some("it is somebody else's".into())) })
+        {
+            Ok(credential) => Ok(Found::Credential(Box::new(credential), keyring)),
+            Err(why) => {
+                if let Some(why) = why {
+                    terminal::say(&format!("git-keyless: what {keyring} has kept is not used: {why}"));
+                }
+                // It would be refused again.
+                let _ = keyring.forget(&self.name);
+                Ok(Found::Nothing(keyring))
+            }
+        }
+    }
+}
+
+/// Those that the settings allow, in the order in which they are tried.
+fn keyrings(settings: &Settings) -> Result<Vec<Keyring>, Stop> {
+    match settings.text(CREDENTIAL_STORE).map_err(Stop::new)? {
+        None | Some(("auto", _)) => Ok(Keyring::ALL.to_vec()),
+        Some(("none", _)) => Ok(Vec::new()),
+        Some((name, value)) => {
+            Keyring::ALL.into_iter().find(|keyring| keyring.name() == name).map(|keyring| vec![keyring]).ok_or_else(
+                || {
+                    let names = Keyring::ALL.map(Keyring::name).join(", ");
+                    Stop::new(settings.unusable(
+                        CREDENTIAL_STORE,
+                        value,
+                        format!("`{name}` is none of auto, {names}, none"),
+                    ))
+                },
+            )
+        }
+    }
+}
+
+fn no_keyring(silent: &[Unusable]) -> String {
+    let here = silent.iter().filter(|why| why.is_here()).map(ToString::to_string).collect::<Vec<_>>();
+    match (silent.is_empty(), here.is_empty()) {
+        (true, _) => format!("{CREDENTIAL_STORE} is none"),
+        (false, true) => "this machine has no keyring".to_owned(),
+        (false, false) => format!("no keyring can be used ({}); {CREDENTIAL_STORE} names one", here.join("; ")),
+    }
+}

@@ -1,0 +1,210 @@
+//! Whether an identity may become public. The public instance writes every certificate, with the e-mail address in it,
+//! into a log that everybody can read and nobody can shorten, at the moment it is issued: so this is asked before.
+
+use std::process::{Command, Stdio};
+
+use super::Stop;
+use crate::config::{PUBLIC_IDENTITY, Settings};
+use crate::format::id_token::Claims;
+use crate::outside::terminal;
+use crate::policy::Accepted;
+use crate::report::Identity;
+use crate::trust::TrustRoot;
+
+/// What the settings say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Consent {
+    mode: Mode,
+    /// Who may become public by name, whatever the mode.
+    named: Vec<Accepted>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Allow,
+    Ask,
+    Refuse,
+}
+
+/// What follows from it for one identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Ask,
+    No,
+    Yes,
+}
+
+/// Refuses unless the person, or whoever wrote the settings, wants these claims published. `committer` is the e-mail
+/// address that git writes into the commit.
+pub(crate) fn check(settings: &Settings, root: &TrustRoot, claims: &Claims, committer: &str) -> Result<(), Stop> {
+    if root.instance != "public" {
+        return Ok(());
+    }
+    let who = Accepted { subject: claims.name().to_owned(), issuer: claims.certified_issuer().to_owned() };
+    let hides = claims.email.as_deref().is_some_and(|email| hides(committer, email));
+    match answer(&consent(settings)?, &who, hides) {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(refused(&who)),
+        Answer::Ask => ask(&who, hides.then_some(committer)),
+    }
+}
+
+/// Refuses what is kept where the settings want nothing published: whoever logged in said yes somewhere else, and each
+/// signature is published too.
+pub(crate) fn check_kept(settings: &Settings, root: &TrustRoot, identity: &Identity) -> Result<(), Stop> {
+    let who = Accepted { subject: identity.subject.name().to_owned(), issuer: identity.issuer.clone() };
+    match root.instance == "public" && answer(&consent(settings)?, &who, false) == Answer::No {
+        true => Err(refused(&who)),
+        false => Ok(()),
+    }
+}
+
+fn refused(who: &Accepted) -> Stop {
+    Stop::new(format!(
+        "{PUBLIC_IDENTITY} refuses to publish {} ({}); use a private instance, or allow it: {}",
+        who.subject,
+        who.issuer,
+        allowing(who)
+    ))
+}
+
+/// Whether the settings allow everybody to become public, without being asked.
+pub(crate) fn is_allowed(settings: &Settings) -> Result<bool, Stop> {
+    Ok(consent(settings)?.mode == Mode::Allow)
+}
+
+fn consent(settings: &Settings) -> Result<Consent, Stop> {
+    let mut consent = Consent { mode: Mode::Ask, named: Vec::new() };
+    for (text, value) in settings.list(PUBLIC_IDENTITY).map_err(Stop::new)? {
+        match text {
+            "allow" => consent.mode = Mode::Allow,
+            "ask" => consent.mode = Mode::Ask,
+            // Whoever says so in a repository does not mean "but those whom I named elsewhere".
+            "refuse" => consent = Consent { mode: Mode::Refuse, named: Vec::new() },
+            pair => consent.named.push(Accepted::parse(pair).map_err(|why| {
+                Stop::new(settings.unusable(PUBLIC_IDENTITY, value, format!("none of allow, ask, refuse, and {why}")))
+            })?),
+        }
+    }
+    Ok(consent)
+}
+
+fn answer(consent: &Consent, who: &Accepted, hides: bool) -> Answer {
+    match consent.mode {
+        _ if consent.named.contains(who) => Answer::Yes,
+        Mode::Refuse => Answer::No,
+        Mode::Allow if !hides => Answer::Yes,
+        Mode::Allow | Mode::Ask => Answer::Ask,
+    }
+}
+
+/// Whether git commits under an address that exists to hide one's own.
+fn hides(committer: &str, email: &str) -> bool {
+    let committer = committer.to_ascii_lowercase();
+    (committer.contains("noreply") || committer.contains("no-reply")) && !committer.eq_ignore_ascii_case(email)
+}
+
+fn ask(who: &Accepted, hidden_by: Option<&str>) -> Result<(), Stop> {
+    let Accepted { subject, issuer } = who;
+    terminal::say("git-keyless: signing on the public instance publishes, for everybody to see and for ever:");
+    terminal::say(&format!("    who      {subject}"));
+    terminal::say(&format!("    login    {issuer}"));
+    terminal::say("    when     each time a certificate is issued, and which commits it signs (as digests)");
+    if let Some(committer) = hidden_by {
+        terminal::say(&format!("    git's own settings hide this address behind {committer}"));
+    }
+    match terminal::ask("Publish it? [y]es, [a]lways for this identity, [N]o: ").as_deref() {
+        Some("y" | "yes") => Ok(()),
+        Some("a" | "always") => remember(who),
+        Some(_) => Err(Stop::new("not published, so not signed")),
+        None => Err(Stop::new(format!(
+            "signing would publish {subject} ({issuer}) for ever, and nobody can be asked; to allow it: {}",
+            allowing(who)
+        ))),
+    }
+}
+
+fn allowing(who: &Accepted) -> String {
+    format!("git config --global --add {PUBLIC_IDENTITY} '{who}'")
+}
+
+fn remember(who: &Accepted) -> Result<(), Stop> {
+    let failed = |why: String| Stop::new(format!("git could not remember it ({why}); try: {}", allowing(who)));
+    let status = Command::new("git")
+        .args(["config", "--global", "--add", PUBLIC_IDENTITY, &who.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| failed(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outside::repo::{ConfigValue, Configuration};
+
+    fn who(subject: &str) -> Accepted {
+        Accepted { subject: subject.into(), issuer: "https://issuer.test".into() }
+    }
+
+    fn settings(values: &[&str]) -> Settings {
+        let value = |value: &&str| ConfigValue {
+            key: PUBLIC_IDENTITY.to_lowercase(),
+            value: Some((*value).to_owned()),
+            place: "a file".into(),
+            trusted: true,
+        };
+        let values = values.iter().map(value).collect();
+        Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap()
+    }
+
+    #[test]
+    fn what_the_settings_say() {
+        let alice = "alice@example.test https://issuer.test";
+        for (values, hides, expected) in [
+            (&[][..], false, Answer::Ask),
+            (&["ask"], false, Answer::Ask),
+            (&["allow"], false, Answer::Yes),
+            (&["allow"], true, Answer::Ask),
+            (&["allow", "refuse"], false, Answer::No),
+            (&["refuse", "allow"], false, Answer::Yes),
+            (&["refuse", ""], false, Answer::Ask),
+            (&[alice], true, Answer::Yes),
+            (&["refuse", alice], true, Answer::Yes),
+            (&[alice, "refuse"], false, Answer::No),
+            (&["bob@example.test https://issuer.test"], false, Answer::Ask),
+            (&["alice@example.test https://other.test"], false, Answer::Ask),
+        ] {
+            let consent = consent(&settings(values)).unwrap();
+            assert_eq!(answer(&consent, &who("alice@example.test"), hides), expected, "{values:?} {hides}");
+        }
+        let why = consent(&settings(&["yes"])).unwrap_err().to_string();
+        assert!(why.contains("none of allow, ask, refuse"), "{why}");
+    }
+
+    #[test]
+    fn what_is_kept_is_not_used_where_nothing_may_be_published() {
+        let root = TrustRoot::public_good().unwrap();
+        let subject = crate::format::cert::Subject::Email("alice@example.test".into());
+        let alice = Identity { subject, issuer: "https://issuer.test".into() };
+        let check = |values: &[&str]| check_kept(&settings(values), &root, &alice);
+        assert!(check(&[]).is_ok() && check(&["allow"]).is_ok());
+        assert!(check(&["refuse"]).unwrap_err().to_string().contains("alice@example.test"));
+        assert!(check(&["refuse", "alice@example.test https://issuer.test"]).is_ok());
+    }
+
+    #[test]
+    fn addresses_that_hide_another() {
+        for (committer, hidden) in [
+            ("1+alice@users.noreply.github.com", true),
+            ("alice@No-Reply.example.test", true),
+            ("alice@example.test", false),
+            ("", false),
+        ] {
+            assert_eq!(hides(committer, "alice@example.test"), hidden, "{committer}");
+        }
+        assert!(!hides("noreply@example.test", "NoReply@example.test"));
+    }
+}

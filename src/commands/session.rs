@@ -1,0 +1,167 @@
+//! `git keyless login`, `logout` and `whoami`: the kept credential by hand.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use serde_json::json;
+
+use super::credential::{Applicant, expected};
+use super::instance::{Instance, instance};
+use super::kept::Found;
+use super::{Stop, identity, now, settings, stopped, wait_for};
+use crate::cli;
+use crate::config::Settings;
+use crate::format::object::committer_email;
+use crate::format::printable;
+use crate::outside::oidc::Source;
+use crate::outside::session::Keyring;
+use crate::sign::{Credential, Signer};
+
+/// Logs in, in place of what was kept. 0 when it is kept, 2 when not.
+pub fn login() -> ExitCode {
+    answered(|here| {
+        let signer = here.signer()?;
+        let (credential, keyring) = wait_for(here.applicant(&signer).renew())?;
+        let (identity, end) = (credential.identity(), credential.window().end);
+        say(&format!(
+            "logged in as {} ({}) until {}, kept in {keyring}",
+            identity.subject.name(),
+            identity.issuer,
+            end.map(|end| end.to_string()).unwrap_or_default()
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Forgets everything that is kept, for whatever instance and person. 0 when nothing is left, 2 when that is not sure.
+pub fn logout() -> ExitCode {
+    forget().unwrap_or_else(|stop| stopped(&stop))
+}
+
+/// Says who signs here without another login. 0 when somebody does, 1 when nobody, 2 when that cannot be said.
+pub fn whoami(args: &cli::Whoami) -> ExitCode {
+    answered(|here| {
+        let nobody = |why: String| {
+            if args.json {
+                say(&json!({ "schema": 1, "identity": null, "message": why }).to_string())?;
+            } else {
+                eprintln!("git-keyless: {}", printable(&why));
+            }
+            Ok(ExitCode::FAILURE)
+        };
+        let who = identity::signer(&here.settings, &here.instance.options.services)?;
+        let Source::Person(person) = &who.source else {
+            return nobody(format!("each signature takes its ID token from {}", who.source));
+        };
+        let signer = here.signer()?;
+        match here.applicant(&signer).kept(&person.login)?.read(&signer)? {
+            Found::Credential(credential, keyring) => {
+                say(&here.described(&credential, keyring, args.json)?)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Found::Nothing(_) => nobody("nobody is logged in here; git keyless login does it now".to_owned()),
+            Found::NoKeyring(why) => nobody(format!("nobody is logged in here, and a login is not kept: {why}")),
+        }
+    })
+}
+
+/// The repository around, and who commits in it.
+struct Here {
+    settings: Settings,
+    instance: Instance,
+    committer: String,
+}
+
+impl Here {
+    fn read() -> Result<Self, Stop> {
+        let settings = settings(Path::new("."))?;
+        let instance = instance(&settings, now()?)?;
+        let committer = match expected(&settings)? {
+            Some(_) => String::new(),
+            None => committer()?,
+        };
+        Ok(Self { settings, instance, committer })
+    }
+
+    fn signer(&self) -> Result<Signer<'_>, Stop> {
+        Signer::new(&self.instance.root, &self.instance.options).map_err(Stop::new)
+    }
+
+    fn applicant<'a>(&'a self, signer: &'a Signer<'a>) -> Applicant<'a> {
+        Applicant { settings: &self.settings, instance: &self.instance, signer, committer: &self.committer }
+    }
+
+    fn described(&self, credential: &Credential, keyring: Keyring, json: bool) -> Result<String, Stop> {
+        let (identity, window) = (credential.identity(), credential.window());
+        let (instance, left) = (&self.instance.root.instance, window.left(now()?).as_secs());
+        let end = window.end.map(|end| end.to_string()).unwrap_or_default();
+        Ok(match json {
+            true => json!({
+                "schema": 1,
+                "identity": {
+                    "subject": identity.subject.name(),
+                    "subject_type": identity.subject.kind(),
+                    "issuer": identity.issuer,
+                },
+                "instance": instance,
+                "not_after": end,
+                "seconds_left": left,
+                "kept_in": keyring.name(),
+            })
+            .to_string(),
+            false => format!(
+                "{}\nissuer    {}\ninstance  {instance}\nuntil     {end}, {} min {} s left\nkept in   {keyring}",
+                printable(identity.subject.name()),
+                printable(&identity.issuer),
+                left / 60,
+                left % 60
+            ),
+        })
+    }
+}
+
+fn answered(work: impl FnOnce(&Here) -> Result<ExitCode, Stop>) -> ExitCode {
+    Here::read().and_then(|here| work(&here)).unwrap_or_else(|stop| stopped(&stop))
+}
+
+/// As git itself would write it into a commit.
+pub(crate) fn committer() -> Result<String, Stop> {
+    let unknown = || Stop::new("git does not know who commits here: git config --global user.email YOU@EXAMPLE.COM");
+    let output = Command::new("git")
+        .args(["var", "GIT_COMMITTER_IDENT"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|error| Stop::new(format!("git cannot be started: {error}")))?;
+    let line = [b"committer ", output.stdout.as_slice()].concat();
+    output.status.success().then(|| committer_email(&line)).flatten().ok_or_else(unknown)
+}
+
+/// In every keyring that is here, whichever the settings choose now.
+fn forget() -> Result<ExitCode, Stop> {
+    let (mut forgotten, mut failed) = (0, Vec::new());
+    for keyring in Keyring::ALL {
+        match keyring.forget_all() {
+            Ok(number) => forgotten += number,
+            Err(why) if !why.is_here() => {}
+            Err(why) => failed.push(why.to_string()),
+        }
+    }
+    if !failed.is_empty() {
+        return Err(Stop::new(format!(
+            "something may still be kept: {}; try again when it answers",
+            failed.join("; ")
+        )));
+    }
+    say(&match forgotten {
+        0 => "nothing was kept".to_owned(),
+        1 => "one login forgotten".to_owned(),
+        more => format!("{more} logins forgotten"),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(text: &str) -> Result<(), Stop> {
+    writeln!(io::stdout().lock(), "{text}").map_err(|error| Stop::new(format!("standard output: {error}")))
+}

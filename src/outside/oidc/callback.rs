@@ -1,0 +1,191 @@
+//! Where the browser comes back to: one path on this machine, open for one answer (RFC 8252 section 7.3).
+//!
+//! The answer's page waits until the login is decided, so that it can say how that ended.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use openidconnect::url::form_urlencoded;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::failure::LoginFailure;
+use super::pages::{self, Page};
+
+/// As every client of Sigstore has it, and some providers have it registered.
+const PATH: &str = "/auth/callback";
+/// How often another port is tried when the one that IPv4 gave is taken under IPv6.
+const TRIES: usize = 16;
+/// How long a connection may take to send its head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the last page may take to leave.
+const LAST_PAGE_DEADLINE: Duration = Duration::from_secs(2);
+/// Most bytes of a request's head; codes and states have hundreds.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+
+/// The open place.
+pub(super) struct Listener {
+    port: u16,
+    answers: mpsc::Receiver<Answer>,
+    gone: Arc<Notify>,
+    /// Ends with this.
+    _connections: JoinSet<()>,
+}
+
+/// What a browser brought: parameters of RFC 6749 section 4.1.2.
+pub(super) struct Answer {
+    parameters: Vec<(String, String)>,
+    page: oneshot::Sender<Page>,
+}
+
+impl Answer {
+    /// A parameter that is there once.
+    pub(super) fn parameter(&self, name: &'static str) -> Result<Option<&str>, LoginFailure> {
+        let mut found = self.parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        match (found.next(), found.next()) {
+            (first, None) => Ok(first),
+            (_, Some(_)) => Err(LoginFailure::NotThisLogin { why: "a parameter stands in it twice" }),
+        }
+    }
+}
+
+impl Listener {
+    /// The same free port under IPv4 and IPv6, on loopback alone. A machine without IPv6 has the one.
+    pub(super) async fn open() -> Result<Self, LoginFailure> {
+        let closed = |why: std::io::Error| LoginFailure::NoBrowser { why: format!("no port can be opened: {why}") };
+        let mut last = None;
+        for _ in 0..TRIES {
+            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(closed)?;
+            let port = v4.local_addr().map_err(closed)?.port();
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(v6) => return Ok(Self::serve(port, vec![v4, v6])),
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => last = Some(error),
+                Err(_) => return Ok(Self::serve(port, vec![v4])),
+            }
+        }
+        Err(closed(last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into())))
+    }
+
+    fn serve(port: u16, listeners: Vec<TcpListener>) -> Self {
+        let (sender, answers) = mpsc::channel(1);
+        let gone = Arc::new(Notify::new());
+        let place = Arc::new(Place { port, answered: AtomicBool::new(false), answers: sender, gone: gone.clone() });
+        let mut connections = JoinSet::new();
+        for listener in listeners {
+            connections.spawn(accept(listener, place.clone()));
+        }
+        Self { port, answers, gone, _connections: connections }
+    }
+
+    /// What the provider is told to send the browser back to.
+    pub(super) fn redirect_uri(&self) -> String {
+        format!("http://localhost:{}{PATH}", self.port)
+    }
+
+    /// The one answer.
+    pub(super) async fn answer(&mut self) -> Result<Answer, LoginFailure> {
+        let closed = || LoginFailure::NoBrowser { why: "the port was closed".to_owned() };
+        self.answers.recv().await.ok_or_else(closed)
+    }
+
+    /// Shows the last page, and closes.
+    pub(super) async fn close(self, answer: Answer, page: Page) {
+        // Nobody waits for it where the window was closed.
+        if answer.page.send(page).is_ok() {
+            let _ = tokio::time::timeout(LAST_PAGE_DEADLINE, self.gone.notified()).await;
+        }
+    }
+}
+
+struct Place {
+    port: u16,
+    answered: AtomicBool,
+    answers: mpsc::Sender<Answer>,
+    gone: Arc<Notify>,
+}
+
+async fn accept(listener: TcpListener, place: Arc<Place>) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => _ = connections.spawn(connection(stream, place.clone())),
+            // Out of descriptors, or a caller who has gone: the next one may do better.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(stream: TcpStream, place: Arc<Place>) {
+    let brought_it = Arc::new(AtomicBool::new(false));
+    let service = hyper::service::service_fn(|request| {
+        let (place, brought_it) = (place.clone(), brought_it.clone());
+        async move { Ok::<_, Infallible>(reply(&request, &place, &brought_it).await) }
+    });
+    // A broken connection is the browser's own affair.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if brought_it.load(Ordering::Relaxed) {
+        place.gone.notify_one();
+    }
+}
+
+async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBool) -> Response<Full<Bytes>> {
+    // A name that merely leads here (DNS rebinding) is not this place.
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    if host != Some(&format!("localhost:{}", place.port)) {
+        return response(StatusCode::MISDIRECTED_REQUEST, &pages::refused("That is not this address's name."));
+    }
+    if request.uri().path() != PATH {
+        return response(StatusCode::NOT_FOUND, &pages::refused("There is nothing here."));
+    }
+    if request.method() != Method::GET {
+        return response(StatusCode::METHOD_NOT_ALLOWED, &pages::refused("This page is only for reading."));
+    }
+    if place.answered.swap(true, Ordering::SeqCst) {
+        return response(StatusCode::GONE, &pages::refused("This login was answered already; nothing was done."));
+    }
+    brought_it.store(true, Ordering::Relaxed);
+    let query = request.uri().query().unwrap_or_default();
+    let parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let (sender, page) = oneshot::channel();
+    let over = || response(StatusCode::GONE, &pages::refused("This login is over; nothing was done."));
+    if place.answers.send(Answer { parameters, page: sender }).await.is_err() {
+        return over();
+    }
+    match page.await {
+        Ok(page) => response(if page.good { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &page),
+        Err(_) => over(),
+    }
+}
+
+/// No asset from anywhere, no frame around it, nothing kept, and no address told to the next page.
+fn response(status: StatusCode, page: &Page) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(page.html.clone())));
+    *response.status_mut() = status;
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; \
+                  base-uri 'none'; form-action 'none'";
+    for (name, value) in [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, policy),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, hyper::header::HeaderValue::from_static(value));
+    }
+    response
+}

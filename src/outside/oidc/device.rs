@@ -1,0 +1,201 @@
+//! Logging in with a browser anywhere: an address and a code on the terminal (RFC 8628).
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use openidconnect::core::{CoreDeviceAuthorizationResponse, CoreTokenResponse};
+use openidconnect::{
+    AsyncHttpClient, DeviceCodeErrorResponseType, HttpRequest, HttpResponse, Nonce, PkceCodeChallenge,
+    PkceCodeVerifier, RequestTokenError, Scope,
+};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use tokio::sync::Notify;
+
+use super::failure::LoginFailure;
+use super::pages::Occasion;
+use super::provider::{Exchange, Provider};
+use crate::format::id_token::IdToken;
+use crate::outside::http::{Endpoint, Failure, Fault, Server};
+use crate::outside::terminal::{self, Status};
+
+/// However long the provider would wait. Nobody keeps a commit open for longer.
+const MOST: Duration = Duration::from_secs(30 * 60);
+/// Most bytes of a code that a person types, and of an address that a person opens.
+const MAX_CODE_BYTES: usize = 64;
+const MAX_ADDRESS_BYTES: usize = 1024;
+/// How often the terminal says how long is left.
+const TICK: Duration = Duration::from_secs(1);
+/// How often in a row the provider may fail to answer.
+const FAILURES: u32 = 3;
+
+/// Shows a code on the terminal and asks the provider until somebody has used it.
+pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasion) -> Result<IdToken, LoginFailure> {
+    let nonce = Nonce::new_random();
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let begun = begin(provider, &challenge, &nonce).await?;
+    let address = Endpoint::parse(Server::IdentityProvider, begun.verification_uri().as_str());
+    let host = address.map_err(LoginFailure::Server)?.host().to_owned();
+    show(provider, &begun, &host, qr, occasion)?;
+    let answer = poll(provider, &begun, &verifier).await?;
+    provider.id_token(&provider.client()?, &answer, |found: Option<&Nonce>| match found {
+        // Providers need not know it here: the standard of devices does not.
+        None => Ok(()),
+        Some(found) if found.secret() == nonce.secret() => Ok(()),
+        Some(_) => Err("it is for another login: its nonce is another".to_owned()),
+    })
+}
+
+async fn begin(
+    provider: &Provider<'_>,
+    challenge: &PkceCodeChallenge,
+    nonce: &Nonce,
+) -> Result<CoreDeviceAuthorizationResponse, LoginFailure> {
+    let endpoint =
+        provider.device_endpoint().ok_or(LoginFailure::NoDevices { issuer: provider.login.issuer.clone() })?;
+    provider
+        .client()?
+        .set_device_authorization_url(endpoint.clone())
+        .exchange_device_code()
+        .add_scope(Scope::new("email".to_owned()))
+        .add_extra_param("code_challenge", challenge.as_str().to_owned())
+        .add_extra_param("code_challenge_method", "S256")
+        .add_extra_param("nonce", nonce.secret().clone())
+        .request_async(&provider.exchange)
+        .await
+        .map_err(|error| provider.failure(error))
+}
+
+/// Says what the code is for and whose page asks for it: a code that somebody else began is how this is abused.
+fn show(
+    provider: &Provider<'_>,
+    begun: &CoreDeviceAuthorizationResponse,
+    host: &str,
+    qr: bool,
+    occasion: &Occasion,
+) -> Result<(), LoginFailure> {
+    let code = begun.user_code().secret();
+    let complete = begun.verification_uri_complete().map(|address| address.secret().as_str());
+    // Filled in by the server, so it must lead to where the other one does.
+    let same_host = |address: &&str| {
+        Endpoint::parse(Server::IdentityProvider, address).is_ok_and(|endpoint| endpoint.host() == host)
+    };
+    let address = complete.filter(same_host).unwrap_or(begun.verification_uri().as_str());
+    if code.len() > MAX_CODE_BYTES || address.len() > MAX_ADDRESS_BYTES {
+        return Err(provider.unusable("its code is longer than a person can type"));
+    }
+    let what = match occasion.repository.as_str() {
+        "" => String::new(),
+        repository => format!(" in {repository}"),
+    };
+    let mut lines = vec![
+        format!("git-keyless: to sign{what} on {}, log in with any browser, on any machine:", occasion.host),
+        format!("  address  {address}"),
+        format!("  code     {code}"),
+        format!("Go on only if the page is of {host}, shows this code, and you yourself are signing just now."),
+    ];
+    if qr {
+        lines.extend(picture(address));
+    }
+    if !lines.iter().all(|line| terminal::say(line)) {
+        return Err(LoginFailure::Nobody { why: "there is no terminal to show a code on".to_owned() });
+    }
+    Ok(())
+}
+
+/// Light on dark, as terminals are; telephones read both.
+fn picture(address: &str) -> Vec<String> {
+    let Ok(code) = QrCode::new(address) else { return Vec::new() };
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    drawn.lines().map(str::to_owned).collect()
+}
+
+async fn poll(
+    provider: &Provider<'_>,
+    begun: &CoreDeviceAuthorizationResponse,
+    verifier: &PkceCodeVerifier,
+) -> Result<CoreTokenResponse, LoginFailure> {
+    let limit = begun.expires_in().min(MOST);
+    let client = provider.client()?;
+    let patient = Patient::new(&provider.exchange);
+    let asking = client
+        .exchange_device_access_token(begun)
+        .map_err(|_| provider.unusable("it names no token endpoint"))?
+        .add_extra_param("code_verifier", verifier.secret().clone())
+        .request_async(&patient, tokio::time::sleep, Some(limit));
+    tokio::pin!(asking);
+    let (started, mut status) = (Instant::now(), Status::open());
+    loop {
+        let left = limit.saturating_sub(started.elapsed());
+        status.show(&format!("waiting for you, {}:{:02} left", left.as_secs() / 60, left.as_secs() % 60));
+        tokio::select! {
+            answer = &mut asking => return answer.map_err(|error| refused(provider, error)),
+            () = patient.gave_up.notified() => return Err(patient.last_failure(provider)),
+            () = tokio::time::sleep(TICK.min(left)) => {}
+        }
+        if left.is_zero() {
+            return Err(LoginFailure::NotEntered);
+        }
+    }
+}
+
+fn refused(
+    provider: &Provider<'_>,
+    error: RequestTokenError<Failure, openidconnect::DeviceCodeErrorResponse>,
+) -> LoginFailure {
+    match &error {
+        RequestTokenError::ServerResponse(said) => match said.error() {
+            DeviceCodeErrorResponseType::AccessDenied => {
+                LoginFailure::Denied { issuer: provider.login.issuer.clone(), said: "access_denied".to_owned() }
+            }
+            DeviceCodeErrorResponseType::ExpiredToken => LoginFailure::NotEntered,
+            _ => provider.failure(error),
+        },
+        _ => provider.failure(error),
+    }
+}
+
+/// The library asks again after every failed exchange, as RFC 8628 section 3.5 wants after one that timed out, until
+/// the code expires. Somebody must notice that the server is gone, or is none.
+struct Patient<'a> {
+    exchange: &'a Exchange<'a>,
+    in_a_row: Cell<u32>,
+    last: RefCell<Option<Failure>>,
+    gave_up: Notify,
+}
+
+impl<'a> Patient<'a> {
+    fn new(exchange: &'a Exchange<'a>) -> Self {
+        Self { exchange, in_a_row: Cell::new(0), last: RefCell::default(), gave_up: Notify::new() }
+    }
+
+    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
+        let answer = self.exchange.call(request).await;
+        let Err(failure) = &answer else {
+            self.in_a_row.set(0);
+            return answer;
+        };
+        self.in_a_row.set(self.in_a_row.get() + 1);
+        let may_pass = failure.may_pass() || matches!(failure.fault(), Fault::Late { .. });
+        if !may_pass || self.in_a_row.get() >= FAILURES {
+            *self.last.borrow_mut() = Some(failure.clone());
+            self.gave_up.notify_one();
+        }
+        answer
+    }
+
+    fn last_failure(&self, provider: &Provider<'_>) -> LoginFailure {
+        self.last.borrow_mut().take().map_or_else(|| provider.unusable("it did not answer"), LoginFailure::Server)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Patient<'_> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.ask(request))
+    }
+}

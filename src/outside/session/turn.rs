@@ -1,0 +1,110 @@
+//! One login at a time: whoever needs a credential first logs in, the others wait and take what it kept.
+//!
+//! A lock on a file in a folder of the user's own. The kernel lets go of it when its holder ends, however that is.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often somebody who waits looks again.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _file: File,
+}
+
+/// Why there is no turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoTurn {
+    /// Somebody else's took too long.
+    Late(Duration),
+    /// There is no private place for the lock, or it cannot be locked.
+    NoPlace(String),
+}
+
+impl fmt::Display for NoTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late(deadline) => write!(f, "another login took longer than {} s", deadline.as_secs()),
+            Self::NoPlace(why) => write!(f, "logins cannot wait for each other: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for NoTurn {}
+
+impl Turn {
+    /// Waits for it, `deadline` at most; `waiting` is called once if there is somebody to wait for.
+    pub fn take(deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
+        let file = lock_file().map_err(NoTurn::NoPlace)?;
+        let began = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(NoTurn::NoPlace(error.to_string())),
+                Err(TryLockError::WouldBlock) if began.elapsed() >= deadline => return Err(NoTurn::Late(deadline)),
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    thread::sleep(POLL);
+                }
+            }
+        }
+    }
+}
+
+fn lock_file() -> Result<File, String> {
+    let folder = folder().ok_or("neither XDG_RUNTIME_DIR nor a home folder is set")?;
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    create_private(&folder).map_err(failed)?;
+    check_private(&folder)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(folder.join("login.lock")).map_err(failed)
+}
+
+/// A folder of this user's and machine's, better one that goes when the user logs out.
+fn folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = match () {
+        () if cfg!(windows) => absolute("LOCALAPPDATA"),
+        () => absolute("XDG_RUNTIME_DIR")
+            .or_else(|| absolute("XDG_STATE_HOME"))
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state"))),
+    };
+    base.map(|base| base.join("git-keyless"))
+}
+
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Nobody else may hold the lock, or put a link in its place.
+#[cfg(unix)]
+fn check_private(folder: &Path) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = folder.symlink_metadata().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let ours = meta.uid() == rustix::process::geteuid().as_raw();
+    match meta.is_dir() && ours && meta.mode() & 0o077 == 0 {
+        true => Ok(()),
+        false => Err(format!("{0} is open to others: chmod 700 {0}", folder.display())),
+    }
+}
+
+/// The profile's folder is the user's own.
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> Result<(), String> {
+    Ok(())
+}
