@@ -397,7 +397,7 @@ fn endless_heads_of_replies() {
             }
         });
         let endpoint = Endpoint::parse(Server::CertificateAuthority, &url).unwrap();
-        let request = Request { endpoint: &endpoint, body: None, accept: "*/*", limit: 100, deadline };
+        let request = Request { endpoint: &endpoint, headers: &[], body: None, accept: "*/*", limit: 100, deadline };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let failure = runtime.block_on(async { Http::new().send(request).await }).unwrap_err();
         drop(runtime);
