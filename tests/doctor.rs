@@ -148,7 +148,7 @@ fn what_is_around_is_looked_at_and_secrets_are_not_shown() {
     let proxies = [("HTTPS_PROXY", "http://user:s3cret@proxy.test:3128")];
     examined(&repo, &["--offline"], &proxies).has("proxy", "note", "http://...@proxy.test:3128");
     let token = [("SIGSTORE_ID_TOKEN", "s3cret")];
-    examined(&repo, &["--offline"], &token).has("id-token", "good", "the environment");
+    examined(&repo, &["--offline"], &token).has("id-token", "good", "the variable SIGSTORE_ID_TOKEN");
     // git does not trust a repository of somebody else, and says so itself.
     std::fs::write(repo.path.join(".git/config"), "[broken\n").unwrap();
     assert_eq!(examined(&repo, &["--offline"], &[]).code, 1);

@@ -339,7 +339,9 @@ fn gitsigns_settings_sign_and_verify_as_they_stand_and_are_taken_over() {
     // A part of an instance signs nothing.
     repo.config_unset("gitsign.rekor");
     let part = with(&repo, &variables, "git", &commit);
-    let direct = with(&repo, &variables, PROGRAM, &["--status-fd=2", "-bsau", "x"]);
+    let mut direct = repo.command(PROGRAM);
+    direct.args(["--status-fd=2", "-bsau", "x"]).envs(variables.iter().map(|(name, value)| (*name, value)));
+    let direct = crate::support::answer_to(direct, b"payload\n");
     assert!(part.code == 128 && direct.stderr.contains("gitsign.fulcio in "), "{}", direct.stderr);
     repo.config("gitsign.rekor", &home.sandbox.urls().rekor_v1);
     repo.config("gitsign.connectorID", "https://github.com/login/oauth");
