@@ -31,7 +31,7 @@ use crate::outside::http::{self, Endpoint, Http, Server};
 use crate::outside::oidc::{CheckedToken, DEFAULT_AUDIENCE};
 use crate::outside::rekor::{LogKey, Statement, Submitted};
 use crate::outside::{fulcio, rekor, tsa};
-use crate::report::{Check, Facts, Identity, Reason, TimeSource};
+use crate::report::{Check, Facts, Identity, Reason, Step, TimeSource};
 use crate::trust::{Services, TrustRoot};
 use crate::verify::Verifier;
 
@@ -152,7 +152,12 @@ pub enum Failure {
     /// Something could not be encoded.
     Malformed(Malformed),
     /// Our own result does not verify.
-    Refused(Check),
+    Refused {
+        /// The first step that does not hold.
+        check: Check,
+        /// Whose evidence that is.
+        by: String,
+    },
     /// A server.
     Server(http::Failure),
     /// The configuration asks for what is not there.
@@ -183,12 +188,16 @@ impl fmt::Display for Failure {
                 write!(f, "signing took more than {} s; try again later", deadline.as_secs_f32())
             }
             Self::Malformed(malformed) => write!(f, "{malformed}; please report this"),
-            Self::Refused(check) => write!(
+            Self::Refused { check, by } => write!(
                 f,
-                "our own signature does not verify, at step {} {}: {}; use the trust root and the signing config of one instance",
+                "with the evidence of {by} our own signature does not verify, at step {} {}: {}; {}",
                 check.step.number(),
                 check.step.name(),
-                printable(&check.detail)
+                printable(&check.detail),
+                match check.step {
+                    Step::Validity => "their clocks disagree, or they are not of one instance: ask who runs them",
+                    _ => "use the trust root and the signing config of one instance, or ask who runs it",
+                }
             ),
             Self::Server(failure) => write!(f, "{failure}"),
             Self::Unusable(why) => write!(f, "{why}"),
@@ -267,7 +276,8 @@ impl<'a> Signer<'a> {
                 }
             };
             let armor = draft.armor(&evidence)?;
-            let facts = verify_own(payload, &armor, self.root, &self.memo, evidence.latest(now)?)?;
+            let facts = verify_own(payload, &armor, self.root, &self.memo, evidence.latest(now)?)
+                .map_err(|check| Failure::Refused { by: self.servers.behind(check.step), check })?;
             // Beside a promise a token of an unknown authority is ignored; one that was asked for must count.
             if evidence.token.is_some() && !facts.times.iter().any(|(source, _)| *source == TimeSource::Timestamp) {
                 return Err(Failure::Unusable(
@@ -289,7 +299,7 @@ fn warnings(credential: &Credential, token: &CheckedToken, root: &TrustRoot, now
     let clock = (!window.contains(now)).then_some(Warning::Clock { now, window });
     // No public authority takes tokens of an issuer on this machine.
     let issuer = Endpoint::parse(Server::IdentityProvider, &token.claims().issuer);
-    let replayable = root.instance != "public" && !issuer.is_ok_and(|issuer| issuer.is_loopback());
+    let replayable = !root.is_public() && !issuer.is_ok_and(|issuer| issuer.is_loopback());
     let shared = (replayable && token.audience() == DEFAULT_AUDIENCE)
         .then(|| Warning::SharedAudience { audience: token.audience().to_owned(), instance: root.instance.clone() });
     clock.into_iter().chain(shared).collect()
@@ -336,12 +346,12 @@ impl Evidence {
 }
 
 /// Step 6: nothing leaves that does not verify.
-fn verify_own(payload: &[u8], armor: &str, root: &TrustRoot, memo: &Memo, now: Time) -> Result<Facts, Failure> {
+fn verify_own(payload: &[u8], armor: &str, root: &TrustRoot, memo: &Memo, now: Time) -> Result<Facts, Check> {
     let object = Object::of(payload.to_vec(), armor.as_bytes().to_vec());
     let verified = Verifier::new(root, memo).verify(&object, now);
     let failed = verified.checks().iter().find(|check| check.reason().is_some());
     match failed.or_else(|| verified.checks().iter().find(|check| !check.holds())) {
-        Some(check) => Err(Failure::Refused(check.clone())),
+        Some(check) => Err(check.clone()),
         None => Ok(verified.facts().clone()),
     }
 }
@@ -391,6 +401,20 @@ impl<'a> Servers<'a> {
             deadlines: options.deadlines,
             retry: options.retry,
         })
+    }
+
+    /// Who gave what `step` of `verify` looks at.
+    fn behind(&self, step: Step) -> String {
+        let times = self.timestamp_authority.as_ref().unwrap_or(&self.log);
+        match step {
+            Step::Entry => self.log.to_string(),
+            Step::Time => times.to_string(),
+            Step::Validity if self.log_version == 1 && self.timestamp_authority.is_some() => {
+                format!("{}, {} and {times}", self.authority, self.log)
+            }
+            Step::Validity => format!("{} and {times}", self.authority),
+            _ => self.authority.to_string(),
+        }
     }
 
     /// Step 3, first half.

@@ -97,6 +97,12 @@ impl TrustRoot {
         Self::parse(PUBLIC_GOOD, "public")
     }
 
+    /// Whether everybody can read what is certified under it: the public-good instance, its newer roots and its staging.
+    /// For consent and for display, never for trust.
+    pub fn is_public(&self) -> bool {
+        self.instance == "public" || self.authorities.iter().any(|authority| is_public(&authority.uri))
+    }
+
     /// From `trusted_root.json` (v0.1 or v0.2) or from a client trust config that holds one. The built-in bytes are
     /// `public` whoever calls them what.
     pub fn parse(json: &[u8], instance: &str) -> Result<Self, Malformed> {
@@ -330,4 +336,31 @@ fn client_trust_config(json: &[u8]) -> Result<RawClientTrustConfig, Malformed> {
         return Err(Malformed::new("client trust config", format!("media type `{}` is not supported", raw.media_type)));
     }
     Ok(raw)
+}
+
+/// Whether a URL is of Sigstore's own services.
+fn is_public(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    ["sigstore.dev", "sigstage.dev"]
+        .iter()
+        .any(|public| host.strip_suffix(public).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_public() {
+        for url in
+            ["https://fulcio.sigstore.dev", "https://Fulcio.Sigstore.dev/", "https://fulcio.sigstage.dev:443/api"]
+        {
+            assert!(is_public(url), "{url}");
+        }
+        for url in ["https://fulcio.example.com/sigstore.dev", "https://notsigstore.dev", "http://127.0.0.1:5555", ""] {
+            assert!(!is_public(url), "{url}");
+        }
+        assert!(TrustRoot::public_good().unwrap().is_public());
+    }
 }

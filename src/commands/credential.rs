@@ -78,7 +78,7 @@ impl Applicant<'_> {
     }
 
     fn reuse(&self, credential: Credential) -> Result<Credential, Stop> {
-        publicity::check_kept(self.settings, &self.instance.root, credential.identity()).map(|()| credential)
+        publicity::check_kept(self.settings, self.instance, credential.identity()).map(|()| credential)
     }
 
     async fn log_in(&self, who: &identity::Signer, kept: &Kept, keyring: Keyring) -> Result<Credential, Stop> {
@@ -97,7 +97,7 @@ impl Applicant<'_> {
             let claims = token.claims();
             return Err(Stop::new(unexpected(claims.name(), claims.certified_issuer(), expected)));
         }
-        publicity::check(self.settings, &self.instance.root, token.claims(), self.committer)?;
+        publicity::check(self.settings, self.instance, token.claims(), self.committer)?;
         let credential = self.signer.certify(token, now()?).await.map_err(Stop::new)?;
         let found = credential.identity();
         if let Some(expected) = expected.as_ref().filter(|expected| !is(found, expected)) {

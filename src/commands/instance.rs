@@ -16,6 +16,13 @@ pub(crate) struct Instance {
     pub(crate) digest: [u8; 32],
 }
 
+impl Instance {
+    /// Whether everybody can read what is certified and signed there.
+    pub(crate) fn is_public(&self) -> bool {
+        self.root.is_public() || self.options.services.authority.is_public()
+    }
+}
+
 /// The instance at `now`: services have their days.
 pub(crate) fn instance(settings: &Settings, now: Time) -> Result<Instance, Stop> {
     let root = trust_root(None, settings)?;

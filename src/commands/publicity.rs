@@ -4,12 +4,12 @@
 use std::process::{Command, Stdio};
 
 use super::Stop;
+use super::instance::Instance;
 use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::format::id_token::Claims;
 use crate::outside::terminal;
 use crate::policy::Accepted;
 use crate::report::Identity;
-use crate::trust::TrustRoot;
 
 /// What the settings say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ enum Answer {
 
 /// Refuses unless the person, or whoever wrote the settings, wants these claims published. `committer` is the e-mail
 /// address that git writes into the commit.
-pub(crate) fn check(settings: &Settings, root: &TrustRoot, claims: &Claims, committer: &str) -> Result<(), Stop> {
-    if root.instance != "public" {
+pub(crate) fn check(settings: &Settings, instance: &Instance, claims: &Claims, committer: &str) -> Result<(), Stop> {
+    if !instance.is_public() {
         return Ok(());
     }
     let who = Accepted { subject: claims.name().to_owned(), issuer: claims.certified_issuer().to_owned() };
@@ -51,9 +51,9 @@ pub(crate) fn check(settings: &Settings, root: &TrustRoot, claims: &Claims, comm
 
 /// Refuses what is kept where the settings want nothing published: whoever logged in said yes somewhere else, and each
 /// signature is published too.
-pub(crate) fn check_kept(settings: &Settings, root: &TrustRoot, identity: &Identity) -> Result<(), Stop> {
+pub(crate) fn check_kept(settings: &Settings, instance: &Instance, identity: &Identity) -> Result<(), Stop> {
     let who = Accepted { subject: identity.subject.name().to_owned(), issuer: identity.issuer.clone() };
-    match root.instance == "public" && answer(&consent(settings)?, &who, false) == Answer::No {
+    match instance.is_public() && answer(&consent(settings)?, &who, false) == Answer::No {
         true => Err(refused(&who)),
         false => Ok(()),
     }
@@ -143,7 +143,10 @@ fn remember(who: &Accepted) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::time::Time;
     use crate::outside::repo::{ConfigValue, Configuration};
+    use crate::sign::Options;
+    use crate::trust::{SigningConfig, TrustRoot};
 
     fn who(subject: &str) -> Accepted {
         Accepted { subject: subject.into(), issuer: "https://issuer.test".into() }
@@ -186,10 +189,20 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_not_used_where_nothing_may_be_published() {
+        let window = r#""validFor": { "start": "2020-01-01T00:00:00Z" }, "operator": "example.test""#;
+        let service = format!(r#"[{{ "url": "https://service.example.test", "majorApiVersion": 1, {window} }}]"#);
+        let media = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
+        let config = format!(
+            r#"{{ "mediaType": "{media}", "caUrls": {service}, "rekorTlogUrls": {service},
+                 "rekorTlogConfig": {{ "selector": "ANY" }}, "tsaConfig": {{ "selector": "ANY" }} }}"#
+        );
+        let now = Time::parse("2026-01-01T00:00:00Z").unwrap();
+        let services = SigningConfig::parse(config.as_bytes()).unwrap().services(now).unwrap();
         let root = TrustRoot::public_good().unwrap();
+        let public = Instance { root, options: Options::new(services), digest: [0; 32] };
         let subject = crate::format::cert::Subject::Email("alice@example.test".into());
         let alice = Identity { subject, issuer: "https://issuer.test".into() };
-        let check = |values: &[&str]| check_kept(&settings(values), &root, &alice);
+        let check = |values: &[&str]| check_kept(&settings(values), &public, &alice);
         assert!(check(&[]).is_ok() && check(&["allow"]).is_ok());
         assert!(check(&["refuse"]).unwrap_err().to_string().contains("alice@example.test"));
         assert!(check(&["refuse", "alice@example.test https://issuer.test"]).is_ok());

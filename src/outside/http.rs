@@ -52,6 +52,12 @@ pub struct Endpoint {
     direct: bool,
 }
 
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} {}", self.server, printable(self.url.as_str()))
+    }
+}
+
 /// Where every cloud has its metadata server, which speaks plain http to its own machines alone (RFC 3927).
 const METADATA_ADDRESS: &str = "169.254.169.254";
 
@@ -181,9 +187,10 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// The client. Its halves are made when they are first needed: a loopback one loads no certificates.
+/// The client. Its parts are made when they are first needed: plain http loads no certificates.
 #[derive(Debug, Default)]
 pub struct Http {
+    plain: OnceLock<Result<Client, String>>,
     loopback: OnceLock<Result<Client, String>>,
     beyond: OnceLock<Result<Client, String>>,
 }
@@ -225,9 +232,10 @@ impl Http {
     }
 
     fn client(&self, endpoint: &Endpoint) -> Result<&Client, Failure> {
-        let client = match endpoint.direct {
-            true => self.loopback.get_or_init(|| built(on_loopback(builder(), endpoint.url.scheme()))),
-            false => self.beyond.get_or_init(|| built(builder())),
+        let client = match (endpoint.direct, endpoint.url.scheme()) {
+            (true, "http") => self.plain.get_or_init(|| built(direct(builder()).tls_certs_only([]))),
+            (true, _) => self.loopback.get_or_init(|| built(direct(builder()))),
+            (false, _) => self.beyond.get_or_init(|| built(builder())),
         };
         client.as_ref().map_err(|why| endpoint.failure(Fault::Unreachable { why: why.clone() }))
     }
@@ -246,10 +254,9 @@ fn builder() -> ClientBuilder {
 }
 
 /// `localhost` is this machine, whatever a name server says; and no proxy is between us and it.
-fn on_loopback(builder: ClientBuilder, scheme: &str) -> ClientBuilder {
+fn direct(builder: ClientBuilder) -> ClientBuilder {
     let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-    let builder = builder.no_proxy().resolve_to_addrs("localhost", &here);
-    if scheme == "http" { builder.tls_certs_only([]) } else { builder }
+    builder.no_proxy().resolve_to_addrs("localhost", &here)
 }
 
 fn built(builder: ClientBuilder) -> Result<Client, String> {

@@ -30,6 +30,13 @@ pub struct Service {
     operator: String,
 }
 
+impl Service {
+    /// Whether it is one of Sigstore's own, whose logs everybody can read.
+    pub fn is_public(&self) -> bool {
+        super::is_public(&self.url)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Selector {
     Undefined,

@@ -1,9 +1,9 @@
 //! Who is trusted, and what becomes public; the terminal.
 
 use super::{Finding, last};
-use crate::commands::{gpg, trust_root, trusted_identities};
+use crate::commands::instance::{Instance, instance};
+use crate::commands::{gpg, now, trusted_identities};
 use crate::config::{FALLBACK_PROGRAM, Settings, TRUSTED_IDENTITY};
-use crate::format::printable;
 use crate::outside::git::Seen;
 use crate::outside::terminal;
 
@@ -46,14 +46,13 @@ fn trusted(settings: &Settings) -> Finding {
 
 /// Whoever hides their address in commits does not want it in a public log.
 fn publicity(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
-    let root = trust_root(None, settings).ok().filter(|root| root.instance == "public")?;
+    now().and_then(|now| instance(settings, now)).ok().filter(Instance::is_public)?;
     let email = last(seen, "user.email").and_then(|seen| seen.value.clone()).unwrap_or_default();
-    let instance = printable(&root.instance);
     Some(match email.to_lowercase().contains("noreply") {
         true => Finding::warning(
             "publicity",
             &format!(
-                "user.email is {email}, and each signature of the {instance} instance publishes the address of your login"
+                "user.email is {email}, and each signature of the public instance publishes the address of your login"
             ),
             "use a private instance, or log in with an address that may be public",
         ),

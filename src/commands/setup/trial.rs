@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{agreed, say};
-use crate::commands::instance::instance;
-use crate::commands::{Stop, identity, now, publicity, settings, trust_root, wait_for};
+use crate::commands::instance::{Instance, instance};
+use crate::commands::{Stop, identity, now, publicity, settings, wait_for};
 use crate::config::Settings;
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
@@ -30,42 +30,33 @@ pub(super) struct Introduced {
 /// None when the person does not want to, or nobody is there to be asked.
 pub(super) fn run(yes: bool, scope: Scope) -> Result<Option<Introduced>, Stop> {
     let settings = settings(Path::new("."))?;
-    let root = trust_root(None, &settings)?;
-    if may_publish(&root, &settings)? {
+    let instance = instance(&settings, now()?)?;
+    if may_publish(&instance, &settings)? {
         let wanted =
             yes || agreed("Say who you are, and make a trial signature? Nothing of it is kept.")? == Some(true);
-        return if wanted { sign(&root, scope).map(Some) } else { Ok(None) };
+        return if wanted { sign(&instance.root, scope).map(Some) } else { Ok(None) };
     }
     say(
         "Signatures of a public instance are public: each puts your address or name into a log that anybody can read,\n\
          for ever, at the moment the certificate is issued.",
     )?;
     match agreed("Make such a trial signature now?")? {
-        Some(true) => sign(&root, scope).map(Some),
+        Some(true) => sign(&instance.root, scope).map(Some),
         Some(false) if agreed("Log in without one, so that your own signatures are trusted?")? == Some(true) => {
-            log_in(&settings).map(Some)
+            log_in(&settings, &instance).map(Some)
         }
-        None if yes => log_in(&settings).map(Some),
+        None if yes => log_in(&settings, &instance).map(Some),
         _ => Ok(None),
     }
 }
 
 /// What is private stays so; for the rest somebody must have said so.
-fn may_publish(root: &TrustRoot, settings: &Settings) -> Result<bool, Stop> {
-    let public = root.instance == "public" || root.authorities.iter().any(|authority| is_sigstores(&authority.uri));
-    Ok(!public || publicity::is_allowed(settings)?)
-}
-
-/// Also a newer root of the public instance than the built-in one, and its staging.
-fn is_sigstores(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    host == "sigstore.dev" || host.ends_with(".sigstore.dev")
+fn may_publish(instance: &Instance, settings: &Settings) -> Result<bool, Stop> {
+    Ok(!instance.is_public() || publicity::is_allowed(settings)?)
 }
 
 /// The token goes nowhere: only what it says is read.
-fn log_in(settings: &Settings) -> Result<Introduced, Stop> {
-    let instance = instance(settings, now()?)?;
+fn log_in(settings: &Settings, instance: &Instance) -> Result<Introduced, Stop> {
     let signer = identity::signer(settings, &instance.options.services)?;
     let token = wait_for(identity::token(&signer))?;
     let claims = token.claims();
