@@ -192,7 +192,7 @@ impl Settings {
                 settings.values.push((value.key, Value { text: value.value, place: value.place }));
             } else {
                 settings.notes.push(format!(
-                    "{} in {} is ignored: git does not trust this repository (safe.directory)",
+                    "{} in {} is ignored: git does not trust this repository (safe.directory, safe.bareRepository)",
                     value.key, value.place
                 ));
             }

@@ -341,7 +341,7 @@ fn client_trust_config(json: &[u8]) -> Result<RawClientTrustConfig, Malformed> {
 /// Whether a URL is of Sigstore's own services.
 fn is_public(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     ["sigstore.dev", "sigstage.dev"]
         .iter()
         .any(|public| host.strip_suffix(public).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn what_is_public() {
         for url in
-            ["https://fulcio.sigstore.dev", "https://Fulcio.Sigstore.dev/", "https://fulcio.sigstage.dev:443/api"]
+            ["https://fulcio.sigstore.dev", "https://Fulcio.Sigstore.dev./", "https://fulcio.sigstage.dev:443/api"]
         {
             assert!(is_public(url), "{url}");
         }

@@ -20,6 +20,7 @@ mod format_gitsign;
 #[path = "fuzz/seeds.rs"]
 mod fuzz_seeds;
 mod git;
+mod guards;
 mod install;
 #[cfg(feature = "sandbox")]
 mod jj;

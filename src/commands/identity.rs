@@ -78,7 +78,7 @@ fn environment() -> Result<Option<Source>, Stop> {
 
 fn file(settings: &Settings) -> Result<Option<Source>, Stop> {
     let Some((path, value)) = settings.text(ID_TOKEN_FILE).map_err(Stop::new)? else { return Ok(None) };
-    let path = files::expand(path).map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)))?;
+    let path = files::absolute(path).map_err(|why| Stop::new(settings.unusable(ID_TOKEN_FILE, value, why)))?;
     Ok(Some(Source::File(path)))
 }
 
@@ -134,7 +134,7 @@ fn person(
 fn client_secret(settings: &Settings) -> Result<Option<Zeroizing<String>>, Stop> {
     let Some((path, value)) = settings.text(CLIENT_SECRET_FILE).map_err(Stop::new)? else { return Ok(None) };
     let refused = |why: String| Stop::new(settings.unusable(CLIENT_SECRET_FILE, value, why));
-    let path = files::expand(path).map_err(refused)?;
+    let path = files::absolute(path).map_err(refused)?;
     let file = std::fs::File::open(&path).map_err(|error| refused(format!("{}: {error}", path.display())))?;
     let bytes =
         Zeroizing::new(files::read_limited(file, MAX_SECRET_BYTES, &path.display().to_string()).map_err(refused)?);

@@ -45,7 +45,7 @@ fn read_config(settings: &Settings) -> Result<Vec<u8>, Stop> {
         });
     };
     let refused = |why: &dyn std::fmt::Display| Stop::new(settings.unusable(SIGNING_CONFIG, value, why));
-    let bytes = files::expand(path)
+    let bytes = files::absolute(path)
         .and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, settings.git_dir()))
         .map_err(|why| refused(&why))?;
     // A client trust config carries the trust root that belongs to it: verifying must use that one too.

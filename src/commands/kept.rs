@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::credential::{expected, is};
 use super::instance::Instance;
-use super::{Stop, now};
+use super::{Stop, now, publicity};
 use crate::config::{CREDENTIAL_STORE, Settings};
 use crate::format::hex;
 use crate::key;
@@ -37,7 +37,12 @@ impl Kept {
     /// work never signs a private repository with it.
     pub(crate) fn of(settings: &Settings, instance: &Instance, login: &Login, committer: &str) -> Result<Self, Stop> {
         let expected = expected(settings)?;
-        let who = expected.as_ref().map_or_else(|| format!("committer {committer}"), |who| format!("identity {who}"));
+        // Whoever hides their address decides for themselves what is published under it.
+        let who = match &expected {
+            Some(who) if !publicity::is_hiding(committer) => format!("identity {who}"),
+            Some(who) => format!("identity {who} behind {committer}"),
+            None => format!("committer {committer}"),
+        };
         let parts = [&login.issuer, &login.client_id, login.connector.as_deref().unwrap_or_default(), &who];
         // Digests of one length: no two lists of parts can meet.
         let digests: Vec<u8> = parts.iter().flat_map(|part| key::sha256(part.as_bytes())).collect();

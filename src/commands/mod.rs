@@ -87,7 +87,7 @@ pub(crate) fn trust_root(flag: Option<&Path>, settings: &Settings) -> Result<Tru
     let (path, place) = match (flag, setting) {
         (Some(path), _) => (path.to_path_buf(), "--trusted-root".to_owned()),
         (None, Some((path, value))) => {
-            (files::expand(path).map_err(Stop::new)?, format!("{} in {}", config::TRUSTED_ROOT, value.place))
+            (files::absolute(path).map_err(Stop::new)?, format!("{} in {}", config::TRUSTED_ROOT, value.place))
         }
         (None, None) => return foreign_root(settings)?.map_or_else(|| TrustRoot::public_good().map_err(Stop::new), Ok),
     };

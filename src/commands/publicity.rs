@@ -100,8 +100,13 @@ fn answer(consent: &Consent, who: &Accepted, hides: bool) -> Answer {
 
 /// Whether git commits under an address that exists to hide one's own.
 fn hides(committer: &str, email: &str) -> bool {
+    is_hiding(committer) && !committer.eq_ignore_ascii_case(email)
+}
+
+/// Whether it is such an address.
+pub(crate) fn is_hiding(committer: &str) -> bool {
     let committer = committer.to_ascii_lowercase();
-    (committer.contains("noreply") || committer.contains("no-reply")) && !committer.eq_ignore_ascii_case(email)
+    committer.contains("noreply") || committer.contains("no-reply")
 }
 
 fn ask(who: &Accepted, hidden_by: Option<&str>) -> Result<(), Stop> {

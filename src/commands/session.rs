@@ -78,7 +78,7 @@ impl Here {
         let settings = settings(Path::new("."))?;
         let instance = instance(&settings, now()?)?;
         let committer = match expected(&settings)? {
-            Some(_) => String::new(),
+            Some(_) => committer().unwrap_or_default(),
             None => committer()?,
         };
         Ok(Self { settings, instance, committer })

@@ -198,7 +198,7 @@ impl Foreign {
 
     fn pem(&self, name: &str, owner: Option<&Path>) -> Result<Option<String>, Unusable> {
         let Some(path) = self.text(name) else { return Ok(None) };
-        let read = files::expand(path).and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, owner));
+        let read = files::absolute(path).and_then(|path| files::read_trusted(&path, MAX_TRUST_BYTES, owner));
         let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| format!("{path} is not PEM")));
         text.map(Some).map_err(|why| self.refused(name, &why))
     }

@@ -20,9 +20,27 @@ pub fn read_limited(mut from: impl Read, limit: usize, what: &str) -> Result<Vec
 pub fn read_trusted(path: &Path, limit: usize, owner_of: Option<&Path>) -> Result<Vec<u8>, String> {
     let what = path.display().to_string();
     let real = path.canonicalize().map_err(|error| format!("{what} cannot be read: {error}"))?;
-    let file = File::open(&real).map_err(|error| format!("{what} cannot be read: {error}"))?;
     check_safe(&real, owner_of)?;
+    let file = open(&real).map_err(|error| format!("{what} cannot be read: {error}"))?;
     read_limited(file, limit, &what)
+}
+
+/// A file and nothing else: a pipe would keep the caller waiting.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")),
+    }
+}
+
+/// A path out of the settings: from `/` or `~/`. A relative one would be looked up in the working tree, whose content is
+/// whoever's who wrote it.
+pub fn absolute(path: &str) -> Result<PathBuf, String> {
+    let expanded = expand(path)?;
+    match expanded.is_absolute() {
+        true => Ok(expanded),
+        false => Err(format!("`{path}` is a relative path; name it from / or ~/")),
+    }
 }
 
 /// `~/` is the home folder; anything else stands as it is.

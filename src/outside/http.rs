@@ -66,12 +66,16 @@ impl Endpoint {
     pub fn parse(server: Server, text: &str) -> Result<Self, Failure> {
         let refuse =
             |why: &str| Failure { server, url: printable(text), fault: Fault::NotAnEndpoint { why: why.to_owned() } };
-        let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
+        // Never quoted: a password could stand in it.
+        let secret = |why: &str| Failure { url: "(its URL)".to_owned(), ..refuse(why) };
+        let url = Url::parse(text).map_err(|error| match text.contains('@') {
+            true => secret(&error.to_string()),
+            false => refuse(&error.to_string()),
+        })?;
         let metadata = server == Server::MetadataServer && url.host_str() == Some(METADATA_ADDRESS);
         let loopback = url.host_str().is_some_and(is_loopback);
         if !url.username().is_empty() || url.password().is_some() {
-            // Never quoted: a password could stand in it.
-            return Err(Failure { url: "(its URL)".to_owned(), ..refuse("a user or password stands in it") });
+            return Err(secret("a user or password stands in it"));
         }
         match url.scheme() {
             "https" => {}

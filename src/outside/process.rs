@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -38,6 +39,24 @@ impl fmt::Display for Failure {
             Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes"),
         }
     }
+}
+
+/// A program by its absolute path, or by its name in an absolute folder of PATH: never what happens to lie in the working
+/// tree.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if path.is_absolute() {
+        return path.is_file().then(|| path.to_path_buf());
+    }
+    // There a name has an ending that is not written.
+    if cfg!(windows) && path.components().count() == 1 {
+        return Some(path.to_path_buf());
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute() && path.components().count() == 1)
+        .map(|folder| folder.join(path))
+        .find(|file| file.is_file())
 }
 
 /// What `command` prints, at most `limit` bytes of it. Its messages go to the terminal, if there is one.

@@ -14,6 +14,8 @@ use crate::format::object::{Kind, MAX_OBJECT_BYTES, ObjectFormat};
 /// An open repository.
 pub struct Repository {
     inner: gix::Repository,
+    /// From where it was found.
+    directory: PathBuf,
 }
 
 /// Why something could not be read from a repository.
@@ -88,7 +90,34 @@ impl Repository {
             .map_err(|error| Unreadable::NoRepository(error.to_string()))?
             .to_thread_local();
         inner.objects.ignore_replacements = true;
-        Ok(Self { inner })
+        Ok(Self { inner, directory: directory.to_path_buf() })
+    }
+
+    /// Whether git would work in it: it belongs to this user or to somebody that `safe.directory` names, and is not a
+    /// bare one that somebody put into a tree, where `safe.bareRepository=explicit` forbids those.
+    fn is_trusted(&self) -> bool {
+        let bare_is_meant = || std::env::var_os("GIT_DIR").is_some() || !self.wants_explicit_bare();
+        self.inner.git_dir_trust() == gix::sec::Trust::Full && (!self.is_implicit_bare() || bare_is_meant())
+    }
+
+    /// Found by looking around, and not as the `.git` of a checkout.
+    fn is_implicit_bare(&self) -> bool {
+        let git_dir = self.inner.git_dir();
+        let of_a_checkout = git_dir.components().any(|part| part.as_os_str() == ".git");
+        self.inner.workdir().is_none() && !of_a_checkout
+    }
+
+    /// `safe.bareRepository` counts only where no repository can set it.
+    fn wants_explicit_bare(&self) -> bool {
+        let snapshot = self.inner.config_snapshot();
+        let protected =
+            |meta: &gix::config::file::Metadata| meta.source.kind() != gix::config::source::Kind::Repository;
+        let set = snapshot.plumbing().strings_filter("safe.bareRepository", protected).unwrap_or_default();
+        let by_flag = command_line(&["safe"]).unwrap_or_default();
+        let by_flag =
+            by_flag.iter().filter(|value| value.key == "safe.barerepository").filter_map(|one| one.value.clone());
+        let last = set.iter().map(|value| value.to_string()).chain(by_flag).last();
+        last.is_some_and(|value| value == "explicit")
     }
 
     /// The one object that `rev` names; an annotated tag is not peeled.
@@ -108,10 +137,16 @@ impl Repository {
         Ok(Named { id: id.to_string(), tag })
     }
 
+    /// git looks for the repository itself, so that its own guards hold (`safe.directory`, `safe.bareRepository`), and
+    /// fetches nothing: what it would run for that is the repository's to say.
     fn resolve_by_git(&self, rev: &str) -> Option<Named> {
+        if !self.is_trusted() {
+            return None;
+        }
         let ask = |format: &[&str]| {
             let mut git = Command::new("git");
-            git.arg("--git-dir").arg(self.inner.git_dir()).args(["rev-parse", "--verify", "--quiet"]).args(format);
+            git.arg("-C").arg(&self.directory).args(["rev-parse", "--verify", "--quiet"]).args(format);
+            git.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "");
             let output =
                 git.args(["--end-of-options", rev]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
             let line = String::from_utf8(output.stdout).ok()?.trim_end().to_owned();
@@ -123,8 +158,11 @@ impl Repository {
     }
 
     fn config(&self, sections: &[&str]) -> Result<Configuration, Unreadable> {
-        let values = values(self.inner.config_snapshot().plumbing(), sections)?;
-        Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()) })
+        let trusted = self.is_trusted();
+        let values = values(self.inner.config_snapshot().plumbing(), sections, trusted)?;
+        // Nor may the owner of a repository that is not trusted own trust files.
+        let git_dir = trusted.then(|| self.inner.common_dir().to_path_buf());
+        Ok(Configuration { values, git_dir })
     }
 
     /// The object with this id. One beyond [`MAX_OBJECT_BYTES`] is refused before it is unpacked.
@@ -158,7 +196,7 @@ pub struct ConfigValue {
     pub value: Option<String>,
     /// The file it is in, or the command line.
     pub place: String,
-    /// False for a repository that git would not trust (`safe.directory`).
+    /// False for a repository that git would not trust (`safe.directory`, `safe.bareRepository`).
     pub trusted: bool,
 }
 
@@ -167,7 +205,7 @@ pub struct ConfigValue {
 pub struct Configuration {
     /// In the order in which later ones win: system, global, local, worktree, environment, command line.
     pub values: Vec<ConfigValue>,
-    /// Where git keeps the repository's files; none outside of a repository.
+    /// Where git keeps the repository's files; none outside of a repository that is trusted.
     pub git_dir: Option<PathBuf>,
 }
 
@@ -177,7 +215,7 @@ pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unre
         Ok(repository) => repository.config(sections)?,
         // A repository that is there and cannot be read may hold stricter settings: never go on without them.
         Err(error) if is_somewhere(directory) => return Err(Unreadable::Config(error.to_string())),
-        Err(_) => Configuration { values: values(&globals()?, sections)?, git_dir: None },
+        Err(_) => Configuration { values: values(&globals()?, sections, true)?, git_dir: None },
     };
     configuration.values.extend(command_line(sections)?);
     Ok(configuration)
@@ -196,12 +234,13 @@ fn is_somewhere(directory: &Path) -> bool {
     std::env::var_os("GIT_DIR").is_some() || gix::discover::upwards(directory).is_ok()
 }
 
-fn values(file: &File, sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
-    let each = sections.iter().map(|section| values_of(file, section));
+/// `local_counts` is whether the repository's own values may be used.
+fn values(file: &File, sections: &[&str], local_counts: bool) -> Result<Vec<ConfigValue>, Unreadable> {
+    let each = sections.iter().map(|section| values_of(file, section, local_counts));
     Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn values_of(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
+fn values_of(file: &File, section: &str, local_counts: bool) -> Result<Vec<ConfigValue>, Unreadable> {
     let mut found = Vec::new();
     for one in file.sections_by_name(section).into_iter().flatten() {
         let subsection =
@@ -218,7 +257,9 @@ fn values_of(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable>
             let value = value.map(|value| value.to_str().map(str::to_owned)).transpose();
             let key = format!("{section}.{subsection}{name}");
             let value = value.map_err(|_| Unreadable::Config(format!("{key} in {place} is not UTF-8")))?;
-            found.push(ConfigValue { key, value, place: place.clone(), trusted: meta.trust == gix::sec::Trust::Full });
+            let local = meta.source.kind() == gix::config::source::Kind::Repository;
+            let trusted = meta.trust == gix::sec::Trust::Full && (local_counts || !local);
+            found.push(ConfigValue { key, value, place: place.clone(), trusted });
         }
     }
     Ok(found)

@@ -3,6 +3,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::format::printable;
 
@@ -16,6 +18,8 @@ const KEYBOARD: &str = "CONIN$";
 const KEYBOARD: &str = "/dev/tty";
 /// Most bytes of an answer.
 const MAX_ANSWER: u64 = 256;
+/// How long an answer is waited for, as for a login in a browser.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The terminal that this process belongs to; under a CI or an IDE there is none.
 pub fn device() -> Option<File> {
@@ -27,17 +31,42 @@ pub fn say(line: &str) -> bool {
     device().is_some_and(|mut device| writeln!(device, "{}", printable(line)).is_ok())
 }
 
-/// Asks, and waits for a line: trimmed, in lower case. None where nobody can be asked: no terminal, or
-/// `GIT_TERMINAL_PROMPT=0` as git has it.
+/// Asks, and waits for a line: trimmed, in lower case. None where nobody can be asked or nobody answers: no terminal, in
+/// the background, or `GIT_TERMINAL_PROMPT=0` as git has it.
 pub fn ask(question: &str) -> Option<String> {
-    if std::env::var_os("GIT_TERMINAL_PROMPT").is_some_and(|value| value == "0") {
+    if std::env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_no(&value)) {
         return None;
     }
     let (keyboard, mut device) = (File::open(KEYBOARD).ok()?, device()?);
+    if !is_in_front(&keyboard) {
+        return None;
+    }
     write!(device, "{}", printable(question)).and_then(|()| device.flush()).ok()?;
-    let mut line = String::new();
-    BufReader::new(keyboard.take(MAX_ANSWER)).read_line(&mut line).ok()?;
-    Some(line.trim().to_ascii_lowercase())
+    let (sender, answer) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(keyboard.take(MAX_ANSWER)).read_line(&mut line);
+        // Nobody listens any more after the deadline.
+        let _ = sender.send(read.is_ok().then(|| line.trim().to_ascii_lowercase()));
+    });
+    answer.recv_timeout(PATIENCE).ok().flatten()
+}
+
+/// False as git reads it.
+pub fn is_no(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off")
+}
+
+/// Whether this process may read the terminal; one in the background would be stopped for it, and git with it.
+#[cfg(unix)]
+fn is_in_front(terminal: &File) -> bool {
+    rustix::termios::tcgetpgrp(terminal).is_ok_and(|front| front == rustix::process::getpgrp())
+}
+
+/// There is no background there.
+#[cfg(not(unix))]
+fn is_in_front(_: &File) -> bool {
+    true
 }
 
 /// What this machine is called.

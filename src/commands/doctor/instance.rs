@@ -59,7 +59,8 @@ fn root(settings: &Settings) -> Finding {
 
 fn age(settings: &Settings) -> String {
     let Ok(Some((path, value))) = settings.text(TRUSTED_ROOT) else { return "built in, or gitsign's".to_owned() };
-    let changed = files::expand(path).ok().and_then(|path| path.metadata().ok()).and_then(|meta| meta.modified().ok());
+    let changed =
+        files::absolute(path).ok().and_then(|path| path.metadata().ok()).and_then(|meta| meta.modified().ok());
     let days = changed.and_then(|then| SystemTime::now().duration_since(then).ok()).map(|age| age.as_secs() / 86_400);
     let days = days.map_or_else(|| "of unknown age".to_owned(), |days| format!("{days} days old"));
     format!("{path}, {days}, from {}", value.place)

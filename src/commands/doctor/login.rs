@@ -50,7 +50,7 @@ fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, 
 }
 
 fn read(settings: &Settings, instance: &Instance, person: &Person) -> Result<Found, Stop> {
-    let committer = if expected(settings)?.is_some() { String::new() } else { committer()? };
+    let committer = if expected(settings)?.is_some() { committer().unwrap_or_default() } else { committer()? };
     let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
     Applicant { settings, instance, signer: &signer, committer: &committer }.kept(&person.login)?.read(&signer)
 }

@@ -1,12 +1,13 @@
 //! Sends a browser to an address. No shell ever sees the address, and nothing of ours is left open in the child: git
 //! waits until every pipe that it gave us is closed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::failure::LoginFailure;
 use super::surroundings::Platform;
 use crate::outside::http::{Endpoint, Server};
+use crate::outside::process;
 
 /// Programs that open an address, the best first; each with its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ impl Opener {
     /// One command, `keyless.browser`: taken apart as a shell would, run without one.
     pub fn command(text: &str) -> Result<Self, String> {
         // A path with blanks in it needs no quotes when it is all there is.
-        if Path::new(text).is_file() {
+        if Path::new(text).is_absolute() && Path::new(text).is_file() {
             return Ok(Self(vec![vec![text.to_owned()]]));
         }
         match shlex::split(text) {
@@ -52,7 +53,8 @@ impl Opener {
         let mut why = "no program for it is installed".to_owned();
         for words in &self.0 {
             let Some((program, arguments)) = words.split_first() else { continue };
-            match start(program, arguments, address) {
+            let Some(found) = process::find(program) else { continue };
+            match start(&found, arguments, address) {
                 Ok(child) => return Ok(Opened { program: program.clone(), child }),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => why = format!("{program}: {error}"),
@@ -77,8 +79,8 @@ impl Opened {
     }
 }
 
-fn start(program: &str, arguments: &[String], address: &str) -> std::io::Result<Child> {
-    let mut command = Command::new(PathBuf::from(program));
+fn start(program: &Path, arguments: &[String], address: &str) -> std::io::Result<Child> {
+    let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| argument.replace(ADDRESS, address)));
     if !arguments.iter().any(|argument| argument.contains(ADDRESS)) {
         command.arg(address);
@@ -141,6 +143,9 @@ mod tests {
         assert_eq!(words("firefox"), Ok(vec![vec!["firefox".to_owned()]]));
         assert_eq!(words("'/a b/c' --new '%s' x").unwrap()[0], ["/a b/c", "--new", "%s", "x"]);
         assert!(words("'open").is_err() && words(" ").is_err());
+        // What lies in the working tree is nobody's browser.
+        assert_eq!(words("src/lib.rs").unwrap(), [["src/lib.rs"]]);
+        assert!(Opener::command("src/lib.rs").unwrap().open("https://a.test").is_err());
         let listed = Opener::of_platform(Platform::Unix, "one %s:two --x").0;
         assert_eq!(listed[..2], [vec!["one", "%s"], vec!["two", "--x"]]);
         assert_eq!(listed[2], ["xdg-open"]);

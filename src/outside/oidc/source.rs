@@ -1,7 +1,6 @@
 //! Where an ID token comes from.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::format::Malformed;
 use crate::format::id_token::{IdToken, MAX_TOKEN_BYTES};
 use crate::format::printable;
 use crate::outside::http::{Failure, Http};
-use crate::outside::process;
+use crate::outside::{files, process};
 
 /// One way to a token.
 #[derive(Clone)]
@@ -123,7 +122,7 @@ pub async fn request(source: &Source, asking: Asking<'_>) -> Result<IdToken, Sou
 
 fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_TOKEN_BYTES + 64));
-    File::open(path)?.take(MAX_TOKEN_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    files::open(path)?.take(MAX_TOKEN_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

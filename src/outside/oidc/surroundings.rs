@@ -147,8 +147,7 @@ impl Surroundings {
 
     /// False as git reads it.
     fn is_no(&self, name: &str) -> bool {
-        let no = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off");
-        self.variable(name).is_some_and(no)
+        self.variable(name).is_some_and(terminal::is_no)
     }
 }
 
