@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::desk::{ALICE, Desk};
 use super::{Room, inside};
 use crate::login::web;
-use crate::support::Answer;
+use crate::support::{Answer, installed};
 
 const COMMIT: &str = "git commit -q -S --allow-empty -m x";
 /// The same as git calls it, for what it says: some gits keep that to themselves.
@@ -89,6 +89,67 @@ fn one_login_and_each_certificate_after_it_without_a_browser() {
     let secret = last["token"].as_str().unwrap();
     let found = run(&desk, &format!("grep -rlF -e {secret} .. ; test $? = 1"));
     assert_eq!((found.code, found.text()), (0, String::new()));
+}
+
+/// Eight need a certificate each: whoever has the turn takes the token of the one before, and nobody logs in again.
+#[test]
+fn eight_commits_at_once_after_one_login() {
+    if !inside(Room::Kernel, "refresh::eight_commits_at_once_after_one_login") {
+        return;
+    }
+    let desk = desk();
+    run(&desk, COMMIT).ok();
+    let lines = "for n in 1 2 3 4 5 6 7 8; do git worktree add -q -b w$n ../w$n || exit; done
+                 for n in 1 2 3 4 5 6 7 8; do git -C ../w$n commit -q -S --allow-empty -m $n & done; wait";
+    run(&desk, lines).ok();
+    for n in 1..=8 {
+        assert_eq!(desk.repo.ok(["log", "--format=%G?", &format!("w{n}")]), "G\nG");
+    }
+    assert_eq!(desk.logins(), 1);
+}
+
+#[test]
+fn a_login_with_a_code_is_renewed_too() {
+    if !inside(Room::Kernel, "refresh::a_login_with_a_code_is_renewed_too") || installed("script").is_none() {
+        return;
+    }
+    let desk = desk();
+    desk.repo.config("keyless.tokenSource", "device");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let screen = desk.repo.home().join("screen");
+            let address = std::iter::repeat_with(|| {
+                std::thread::sleep(Duration::from_millis(5));
+                let shown = std::fs::read_to_string(&screen).unwrap_or_default();
+                Some(shown.split_once("address  ")?.1.split_once(['\r', '\n'])?.0.to_owned())
+            });
+            web::answer_device(&address.take(2000).find_map(|found| found).unwrap(), ALICE, "allow");
+        });
+        let (code, screen) = desk.on_terminal(COMMIT, "", |_| {}).unwrap();
+        assert_eq!(code, 0, "{screen}");
+    });
+    run(&desk, &format!("GIT_TERMINAL_PROMPT=0 {COMMIT}")).ok();
+    check_signed(&desk, 2);
+}
+
+/// For a day, each once, for this client.
+#[test]
+fn the_sandboxs_provider_gives_them_as_others_do() {
+    if !inside(Room::Kernel, "refresh::the_sandboxs_provider_gives_them_as_others_do") {
+        return;
+    }
+    let desk = desk();
+    let discovery = web::get(&format!("{}/.well-known/openid-configuration", desk.issuer())).body;
+    assert!(discovery.contains("\"offline_access\"") && discovery.contains("\"refresh_token\""), "{discovery}");
+    run(&desk, COMMIT).ok();
+    let (_, record) = kept(&desk).unwrap();
+    let answer: Value = serde_json::from_str(&redeem(&desk, &record["token"]).body).unwrap();
+    assert!(answer["id_token"].is_string() && answer["refresh_token"] != record["token"], "{answer}");
+    desk.sandbox.switch(Service::IdentityProvider, Fault::Skewed(25 * 3600));
+    for token in [&record["token"], &answer["refresh_token"], &json!("another")] {
+        let refused = redeem(&desk, token);
+        assert!(refused.status == 400 && refused.body.contains("invalid_grant"), "{}", refused.body);
+    }
 }
 
 #[test]
@@ -201,22 +262,24 @@ fn for_somebody_else_changed_or_over_it_is_not_used() {
         run(&desk, COMMIT).ok();
     }
     assert_eq!(desk.logins(), 5);
-    let (name, _) = kept(&desk).unwrap();
-    let hours = |record: &Value, hours: i64| json!(record["until"].as_i64().unwrap() + hours * 3600);
-    let changes: [(&str, &dyn Fn(&Value) -> Value); 8] = [
-        ("until", &|record| hours(record, -12)),
-        // Longer than any login lasts.
-        ("until", &|record| hours(record, 1)),
-        ("sub", &|_| json!("another")),
-        ("name", &|_| json!("bob@example.test")),
-        ("kind", &|_| json!("other-name")),
-        ("issuer", &|_| json!("https://issuer.test")),
-        ("nonce", &|_| json!("another")),
-        ("more", &|_| json!(1)),
-    ];
-    for (n, (field, change)) in changes.into_iter().enumerate() {
+    let (name, record) = kept(&desk).unwrap();
+    let hours = |hours: i64| json!(record["until"].as_i64().unwrap() + hours * 3600);
+    // Over, and longer than any login lasts.
+    for (n, (field, change)) in [
+        ("until", hours(-12)),
+        ("until", hours(1)),
+        ("sub", json!("another")),
+        ("name", json!("bob@example.test")),
+        ("kind", json!("other-name")),
+        ("issuer", json!("https://issuer.test")),
+        ("nonce", json!("another")),
+        ("more", json!(1)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let (_, mut record) = kept(&desk).unwrap();
-        record[field] = change(&record);
+        record[field] = change;
         keep(&name, &record);
         let refused = run(&desk, &format!("GIT_TERMINAL_PROMPT=0 {COMMIT}"));
         assert_ne!(refused.code, 0, "{field}");
