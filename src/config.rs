@@ -65,8 +65,11 @@ pub const FALLBACK_PROGRAM: &str = "keyless.fallbackProgram";
 /// How far that program's trust goes.
 pub const FALLBACK_TRUST: &str = "keyless.fallbackTrust";
 
+/// Whether a login is renewed without anybody.
+pub const REFRESH_TOKEN: &str = "keyless.refreshToken";
+
 /// All of them.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting {
         key: BROWSER,
         variable: None,
@@ -111,6 +114,11 @@ pub const SETTINGS: [Setting; 19] = [
         what: "ask, allow or refuse to publish who signs on the public instance; or an identity that may be, `<subject> <issuer>`",
     },
     Setting { key: QR, variable: None, what: "true: draw the address of a login with a code as a QR code, too" },
+    Setting {
+        key: REFRESH_TOKEN,
+        variable: None,
+        what: "true: a login is renewed without another one, for at most 12 hours, by a refresh token that is kept",
+    },
     Setting {
         key: REQUIRE_TRUSTED,
         variable: None,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::instance::Instance;
 use super::kept::{Found, Kept};
+use super::renewal::Renewal;
 use super::{Stop, identity, now, publicity};
 use crate::config::{EXPECTED_IDENTITY, Settings};
 use crate::format::cert::Subject;
 use crate::format::id_token::Claims;
-use crate::outside::oidc::{Login, Source};
+use crate::format::printable;
+use crate::outside::oidc::{CheckedToken, Login, LoginFailure, Person, Source};
 use crate::outside::session::{Keyring, Turn};
 use crate::outside::terminal;
 use crate::policy::Accepted;
@@ -31,7 +33,9 @@ impl Applicant<'_> {
     /// For a signature. A token that somebody named is always used, and what it buys is never kept.
     pub(crate) async fn credential(&self) -> Result<Credential, Stop> {
         let who = identity::signer(self.settings, &self.instance.options.services)?;
-        let Source::Person(person) = &who.source else { return self.certify(&who).await };
+        let Source::Person(person) = &who.source else {
+            return self.certify(identity::token(&who).await?).await;
+        };
         let kept = self.kept(&person.login)?;
         match kept.read(self.signer)? {
             Found::Credential(credential, _) => self.reuse(*credential),
@@ -40,11 +44,11 @@ impl Applicant<'_> {
                 // Whoever had the turn before may have logged in for this one too.
                 match kept.read(self.signer)? {
                     Found::Credential(credential, _) => self.reuse(*credential),
-                    _ => self.log_in(&who, &kept, keyring).await,
+                    _ => self.obtain(&who, person, &kept, keyring).await,
                 }
             }
             Found::NoKeyring(why) => {
-                let credential = self.certify(&who).await?;
+                let credential = self.certify(identity::token(&who).await?).await?;
                 terminal::say(&format!("git-keyless: each signature logs in anew: {why}"));
                 Ok(credential)
             }
@@ -65,7 +69,7 @@ impl Applicant<'_> {
             Found::NoKeyring(why) => Err(Stop::new(format!("a login could not be kept: {why}"))),
             Found::Credential(_, keyring) | Found::Nothing(keyring) => {
                 let _turn = take_turn();
-                let credential = self.certify(&who).await?;
+                let credential = self.log_in(&who, person, &kept, keyring).await?;
                 kept.write(keyring, &credential).map_err(Stop::new)?;
                 Ok((credential, keyring))
             }
@@ -81,17 +85,95 @@ impl Applicant<'_> {
         publicity::check_kept(self.settings, self.instance, credential.identity()).map(|()| credential)
     }
 
-    async fn log_in(&self, who: &identity::Signer, kept: &Kept, keyring: Keyring) -> Result<Credential, Stop> {
-        let credential = self.certify(who).await?;
+    async fn obtain(
+        &self,
+        who: &identity::Signer,
+        person: &Person,
+        kept: &Kept,
+        keyring: Keyring,
+    ) -> Result<Credential, Stop> {
+        let credential = match self.renewed(who, person, kept, keyring).await? {
+            Some(credential) => credential,
+            None => self.log_in(who, person, kept, keyring).await?,
+        };
         if let Err(why) = kept.write(keyring, &credential) {
             terminal::say(&format!("git-keyless: this login is not kept: {why}"));
         }
         Ok(credential)
     }
 
-    /// A token, whether its identity is wanted and may become public, and only then a certificate for it.
-    async fn certify(&self, who: &identity::Signer) -> Result<Credential, Stop> {
-        let token = identity::token(who).await?;
+    /// By somebody who is asked. What renews it is kept last: for whom this is refused, nothing is.
+    async fn log_in(
+        &self,
+        who: &identity::Signer,
+        person: &Person,
+        kept: &Kept,
+        keyring: Keyring,
+    ) -> Result<Credential, Stop> {
+        let (token, refresh) = identity::login(who, person, kept.renews()).await?;
+        let claims = token.claims().clone();
+        let credential = self.certify(token).await?;
+        let written = match refresh {
+            Some(refresh) => Renewal::new(&claims, credential.identity(), refresh, now()?)
+                .and_then(|renewal| kept.write_renewal(keyring, &renewal)),
+            None => Err(format!("{} gives nothing to renew it with", printable(&person.login.issuer))),
+        };
+        if let Err(why) = written {
+            // That of the login before.
+            kept.forget_renewal(keyring);
+            if kept.renews() {
+                terminal::say(&format!("git-keyless: this login is not renewed later: {why}"));
+            }
+        }
+        Ok(credential)
+    }
+
+    /// Without anybody, if somebody has logged in before and the provider still agrees.
+    async fn renewed(
+        &self,
+        who: &identity::Signer,
+        person: &Person,
+        kept: &Kept,
+        keyring: Keyring,
+    ) -> Result<Option<Credential>, Stop> {
+        let Some(renewal) = kept.renewal(keyring)? else { return Ok(None) };
+        let (token, refresh) = match identity::renew(who, person, &renewal.refresh).await {
+            Ok((token, refresh)) if renewal.is_of(token.claims()) => (token, refresh),
+            // Nobody could log in either.
+            Err(LoginFailure::Server(failure)) => return Err(Stop::new(failure)),
+            refused => {
+                // What gives no sense may be somebody between us and the provider.
+                if !matches!(refused, Err(LoginFailure::Refused { .. } | LoginFailure::Unusable { .. })) {
+                    kept.forget_renewal(keyring);
+                }
+                let why = refused.map_or_else(|why| why.to_string(), |_| "it would be somebody else's".to_owned());
+                terminal::say(&format!("git-keyless: the login is not renewed: {why}"));
+                return Ok(None);
+            }
+        };
+        identity::introduce(&token);
+        // First of all: the one before may be used up.
+        let renewal = renewal.with(refresh);
+        if let Err(why) = kept.write_renewal(keyring, &renewal) {
+            terminal::say(&format!("git-keyless: this login is not renewed again: {why}"));
+        }
+        let credential = self.certify(token).await?;
+        let (found, logged_in) = (credential.identity(), &renewal.identity);
+        if found != logged_in {
+            kept.forget_renewal(keyring);
+            return Err(Stop::new(format!(
+                "the renewed login is {} ({}), and {} ({}) logged in; log in again",
+                found.subject.name(),
+                found.issuer,
+                logged_in.subject.name(),
+                logged_in.issuer
+            )));
+        }
+        Ok(Some(credential))
+    }
+
+    /// Whether the token's identity is wanted and may become public, and only then a certificate for it.
+    async fn certify(&self, token: CheckedToken) -> Result<Credential, Stop> {
         let expected = expected(self.settings)?;
         if let Some(expected) = expected.as_ref().filter(|expected| !could_be(token.claims(), expected)) {
             let claims = token.claims();

@@ -10,10 +10,11 @@ use crate::config::{
     BROWSER, CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, QR, Settings, TOKEN_COMMAND,
     TOKEN_SOURCE, Value,
 };
+use crate::format::id_token::IdToken;
 use crate::outside::http::Http;
 use crate::outside::oidc::{
-    self, Asking, BROWSER_LIMIT, CheckedToken, DEFAULT_AUDIENCE, Login, Occasion, Opener, Person, Source, Surroundings,
-    WAYS_OUT, Way, ambient,
+    self, Asking, BROWSER_LIMIT, CheckedToken, DEFAULT_AUDIENCE, Login, LoginFailure, Occasion, Opener, Person,
+    Refresh, Source, Surroundings, WAYS_OUT, Way, ambient,
 };
 use crate::outside::{files, terminal};
 use crate::trust::Services;
@@ -57,16 +58,46 @@ pub(crate) fn signer(settings: &Settings, services: &Services) -> Result<Signer,
     Ok(Signer { source, audience })
 }
 
-/// A token for the signer, after however long that takes. Whose it is is shown before it is used: what happens next is
-/// public.
+/// A token for the signer, after however long that takes.
 pub(crate) async fn token(signer: &Signer) -> Result<CheckedToken, Stop> {
-    let Signer { source, audience } = signer;
-    let asking = Asking { http: &Http::new(), audience, deadline: EXCHANGE_DEADLINE };
-    let token = oidc::request(source, asking).await.map_err(Stop::new)?;
-    let checked = oidc::check(token, audience, now()?).map_err(|why| Stop::new(format!("{source}: {why}")))?;
-    let claims = checked.claims();
+    let token = oidc::request(&signer.source, asking(&Http::new(), signer)).await.map_err(Stop::new)?;
+    check(signer, token).inspect(introduce)
+}
+
+/// The same of somebody who logs in, and what renews that login if it is wanted and there is any.
+pub(crate) async fn login(
+    signer: &Signer,
+    person: &Person,
+    refresh: bool,
+) -> Result<(CheckedToken, Option<Refresh>), Stop> {
+    let found = person.log_in(asking(&Http::new(), signer), refresh).await.map_err(Stop::new)?;
+    Ok((check(signer, found.token).inspect(introduce)?, found.refresh))
+}
+
+/// A token for somebody who has logged in before, without anybody. Whose it is is not said yet.
+pub(crate) async fn renew(
+    signer: &Signer,
+    person: &Person,
+    refresh: &Refresh,
+) -> Result<(CheckedToken, Refresh), LoginFailure> {
+    let (token, refresh) = person.renew(refresh, asking(&Http::new(), signer)).await?;
+    let wrong = |why: Stop| LoginFailure::WrongToken { issuer: person.login.issuer.clone(), why: why.to_string() };
+    Ok((check(signer, token).map_err(wrong)?, refresh))
+}
+
+/// Says whose the token is, before it is used: what happens next is public.
+pub(crate) fn introduce(token: &CheckedToken) {
+    let claims = token.claims();
     terminal::say(&format!("git-keyless: signing as {} ({})", claims.name(), claims.certified_issuer()));
-    Ok(checked)
+}
+
+fn asking<'a>(http: &'a Http, signer: &'a Signer) -> Asking<'a> {
+    Asking { http, audience: &signer.audience, deadline: EXCHANGE_DEADLINE }
+}
+
+fn check(signer: &Signer, token: IdToken) -> Result<CheckedToken, Stop> {
+    let Signer { source, audience } = signer;
+    oidc::check(token, audience, now()?).map_err(|why| Stop::new(format!("{source}: {why}")))
 }
 
 fn environment() -> Result<Option<Source>, Stop> {

@@ -4,8 +4,9 @@ use zeroize::Zeroizing;
 
 use super::credential::{expected, is};
 use super::instance::Instance;
+use super::renewal::Renewal;
 use super::{Stop, now, publicity};
-use crate::config::{CREDENTIAL_STORE, Settings};
+use crate::config::{CREDENTIAL_STORE, REFRESH_TOKEN, Settings};
 use crate::format::hex;
 use crate::key;
 use crate::outside::oidc::Login;
@@ -19,6 +20,9 @@ pub(crate) struct Kept {
     keyrings: Vec<Keyring>,
     /// Names instance, provider and person; 64 hexadecimal digits.
     name: String,
+    /// Names what renews it.
+    renewal: String,
+    renews: bool,
     expected: Option<Accepted>,
 }
 
@@ -47,7 +51,9 @@ impl Kept {
         // Digests of one length: no two lists of parts can meet.
         let digests: Vec<u8> = parts.iter().flat_map(|part| key::sha256(part.as_bytes())).collect();
         let name = hex(&key::sha256_of(&[&instance.digest, &digests]));
-        Ok(Self { keyrings: keyrings(settings)?, name, expected })
+        let renewal = hex(&key::sha256_of(&[b"renewal", name.as_bytes()]));
+        let renews = settings.flag(REFRESH_TOKEN).map_err(Stop::new)?;
+        Ok(Self { keyrings: keyrings(settings)?, name, renewal, renews, expected })
     }
 
     /// What the first keyring that answers has. What is no longer good is forgotten.
@@ -72,6 +78,45 @@ impl Kept {
             return Err("its certificate is not valid by this machine's clock".to_owned());
         }
         keyring.write(&self.name, &named, life).map_err(|why| why.to_string())
+    }
+
+    /// Whether the person wants logins to be renewed.
+    pub(crate) fn renews(&self) -> bool {
+        self.renews
+    }
+
+    /// What renews the login, if that is wanted. What is no longer good is forgotten.
+    pub(crate) fn renewal(&self, keyring: Keyring) -> Result<Option<Renewal>, Stop> {
+        let read = || keyring.read(&self.renewal).ok().flatten();
+        let Some(bytes) = self.renews.then(read).flatten() else { return Ok(None) };
+        let wanted = |found: &Renewal| self.expected.as_ref().is_none_or(|who| is(&found.identity, who));
+        let now = now()?;
+        let found = bytes.strip_prefix(self.renewal.as_bytes()).ok_or("it was kept under another name".to_owned());
+        let why = match found.and_then(Renewal::parse) {
+            Ok(found) if found.left(now).is_zero() => None,
+            Ok(found) if wanted(&found) => return Ok(Some(found)),
+            Ok(_) => Some("it is somebody else's".to_owned()),
+            Err(why) => Some(why),
+        };
+        if let Some(why) = why {
+            terminal::say(&format!("git-keyless: what {keyring} has kept to renew a login is not used: {why}"));
+        }
+        self.forget_renewal(keyring);
+        Ok(None)
+    }
+
+    /// Keeps what renews the login, until that is over.
+    pub(crate) fn write_renewal(&self, keyring: Keyring, renewal: &Renewal) -> Result<(), String> {
+        let bytes = renewal.to_bytes()?;
+        let named = Zeroizing::new([self.renewal.as_bytes(), &bytes].concat());
+        let life = now().map(|now| renewal.left(now)).map_err(|why| why.to_string())?;
+        keyring.write(&self.renewal, &named, life).map_err(|why| why.to_string())
+    }
+
+    /// Nothing renews the login any more.
+    pub(crate) fn forget_renewal(&self, keyring: Keyring) {
+        // One that stays is used up, foreign or over, and refused again.
+        let _ = keyring.forget(&self.renewal);
     }
 
     /// The name is kept with it, so that nothing kept for somebody else can be put in its place.

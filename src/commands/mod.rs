@@ -10,6 +10,7 @@ mod identity;
 mod instance;
 mod kept;
 mod publicity;
+mod renewal;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod session;

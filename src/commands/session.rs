@@ -9,14 +9,17 @@ use serde_json::json;
 use super::credential::{Applicant, expected};
 use super::instance::{Instance, instance};
 use super::kept::Found;
+use super::renewal::Renewal;
 use super::{Stop, identity, now, settings, stopped, wait_for};
 use crate::cli;
 use crate::config::Settings;
 use crate::format::object::committer_email;
 use crate::format::printable;
+use crate::format::time::Window;
 use crate::outside::oidc::Source;
 use crate::outside::session::Keyring;
-use crate::sign::{Credential, Signer};
+use crate::report::Identity;
+use crate::sign::Signer;
 
 /// Logs in, in place of what was kept. 0 when it is kept, 2 when not.
 pub fn login() -> ExitCode {
@@ -55,13 +58,23 @@ pub fn whoami(args: &cli::Whoami) -> ExitCode {
             return nobody(format!("each signature takes its ID token from {}", who.source));
         };
         let signer = here.signer()?;
-        match here.applicant(&signer).kept(&person.login)?.read(&signer)? {
-            Found::Credential(credential, keyring) => {
-                say(&here.described(&credential, keyring, args.json)?)?;
+        let kept = here.applicant(&signer).kept(&person.login)?;
+        let (credential, keyring) = match kept.read(&signer)? {
+            Found::Credential(credential, keyring) => (Some(credential), keyring),
+            Found::Nothing(keyring) => (None, keyring),
+            Found::NoKeyring(why) => {
+                return nobody(format!("nobody is logged in here, and a login is not kept: {why}"));
+            }
+        };
+        let renewal = kept.renewal(keyring)?;
+        let of_login = renewal.as_ref().map(|renewal| &renewal.identity);
+        match credential.as_ref().map(|credential| credential.identity()).or(of_login) {
+            None => nobody("nobody is logged in here; git keyless login does it now".to_owned()),
+            Some(identity) => {
+                let window = credential.as_ref().map(|credential| credential.window());
+                say(&here.described(identity, window, renewal.as_ref(), keyring, args.json)?)?;
                 Ok(ExitCode::SUCCESS)
             }
-            Found::Nothing(_) => nobody("nobody is logged in here; git keyless login does it now".to_owned()),
-            Found::NoKeyring(why) => nobody(format!("nobody is logged in here, and a login is not kept: {why}")),
         }
     })
 }
@@ -92,12 +105,21 @@ impl Here {
         Applicant { settings: &self.settings, instance: &self.instance, signer, committer: &self.committer }
     }
 
-    fn described(&self, credential: &Credential, keyring: Keyring, json: bool) -> Result<String, Stop> {
-        let (identity, window) = (credential.identity(), credential.window());
-        let (instance, left) = (&self.instance.root.instance, window.left(now()?).as_secs());
-        let end = window.end.map(|end| end.to_string()).unwrap_or_default();
-        Ok(match json {
-            true => json!({
+    /// `window` is the certificate's, if there is one now.
+    fn described(
+        &self,
+        identity: &Identity,
+        window: Option<Window>,
+        renewal: Option<&Renewal>,
+        keyring: Keyring,
+        json: bool,
+    ) -> Result<String, Stop> {
+        let (instance, now) = (&self.instance.root.instance, now()?);
+        let left = window.map_or(0, |window| window.left(now).as_secs());
+        let end = window.map(|window| window.end.map(|end| end.to_string()).unwrap_or_default());
+        let renewed = renewal.map(|renewal| renewal.until.to_string());
+        if json {
+            return Ok(json!({
                 "schema": 1,
                 "identity": {
                     "subject": identity.subject.name(),
@@ -107,17 +129,18 @@ impl Here {
                 "instance": instance,
                 "not_after": end,
                 "seconds_left": left,
+                "renews_until": renewed,
                 "kept_in": keyring.name(),
             })
-            .to_string(),
-            false => format!(
-                "{}\nissuer    {}\ninstance  {instance}\nuntil     {end}, {} min {} s left\nkept in   {keyring}",
-                printable(identity.subject.name()),
-                printable(&identity.issuer),
-                left / 60,
-                left % 60
-            ),
-        })
+            .to_string());
+        }
+        let end = match end {
+            Some(end) => format!("until     {end}, {} min {} s left\n", left / 60, left % 60),
+            None => String::new(),
+        };
+        let renewed = renewed.map(|until| format!("renewed   until {until}, without a login\n")).unwrap_or_default();
+        let (name, issuer) = (printable(identity.subject.name()), printable(&identity.issuer));
+        Ok(format!("{name}\nissuer    {issuer}\ninstance  {instance}\n{end}{renewed}kept in   {keyring}"))
     }
 }
 
@@ -156,8 +179,8 @@ fn forget() -> Result<ExitCode, Stop> {
     }
     say(&match forgotten {
         0 => "nothing was kept".to_owned(),
-        1 => "one login forgotten".to_owned(),
-        more => format!("{more} logins forgotten"),
+        1 => "one entry forgotten".to_owned(),
+        more => format!("{more} entries forgotten"),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -41,7 +41,7 @@ fn discovery(world: &World, kind: Kind) -> Response {
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/keys"),
         "response_types_supported": ["code"],
-        "scopes_supported": ["openid", "email"],
+        "scopes_supported": ["openid", "email", "offline_access"],
         "subject_types_supported": ["public"],
     });
     if kind == Kind::Email {
@@ -51,7 +51,7 @@ fn discovery(world: &World, kind: Kind) -> Response {
         put(
             &mut reply,
             "grant_types_supported",
-            json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]),
+            json!(["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]),
         );
         put(&mut reply, "token_endpoint", format!("{issuer}/token"));
         put(&mut reply, "token_endpoint_auth_methods_supported", json!(["none"]));

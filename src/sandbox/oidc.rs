@@ -26,6 +26,8 @@ pub(super) const AUDIENCE: &str = "sigstore";
 const TOKEN_SECONDS: i64 = 3600;
 /// How long a code is.
 const CODE_SECONDS: i64 = 120;
+/// How long a refresh token is.
+const REFRESH_SECONDS: i64 = 24 * 3600;
 /// How long a device may wait for its approval.
 const DEVICE_SECONDS: i64 = 300;
 /// How long a device waits between two questions.
@@ -39,6 +41,7 @@ pub(super) struct Provider {
     key: KeyPair,
     codes: Mutex<HashMap<String, Code>>,
     devices: Mutex<HashMap<String, Device>>,
+    renewals: Mutex<HashMap<String, Renewal>>,
 }
 
 /// A login that waits to be fetched.
@@ -48,6 +51,7 @@ struct Code {
     nonce: Option<String>,
     redirect_uri: String,
     challenge: String,
+    offline: bool,
     expires: i64,
 }
 
@@ -57,9 +61,26 @@ struct Device {
     user_code: String,
     nonce: Option<String>,
     challenge: Option<String>,
+    offline: bool,
     answer: Option<Answer>,
     asked: i64,
     expires: i64,
+}
+
+/// What a refresh token brings.
+#[derive(Clone)]
+struct Renewal {
+    email: String,
+    nonce: Option<String>,
+    expires: i64,
+}
+
+/// A grant that was redeemed.
+struct Redeemed {
+    email: String,
+    nonce: Option<String>,
+    /// Whether a refresh token was asked for.
+    offline: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -74,13 +95,13 @@ pub(super) type OauthError = &'static str;
 impl Provider {
     pub(super) fn open(directory: &Directory, base: String) -> Result<Self, Failure> {
         let key = directory.key("oidc", &PKCS_ECDSA_P256_SHA256)?;
-        Ok(Self { base, key, codes: Mutex::default(), devices: Mutex::default() })
+        Ok(Self { base, key, codes: Mutex::default(), devices: Mutex::default(), renewals: Mutex::default() })
     }
 
     /// The provider of a sandbox that may or may not be running.
     pub(super) fn of(path: &Path, base: String) -> Result<Self, Failure> {
         let key = state::existing_key(path, "oidc")?;
-        Ok(Self { base, key, codes: Mutex::default(), devices: Mutex::default() })
+        Ok(Self { base, key, codes: Mutex::default(), devices: Mutex::default(), renewals: Mutex::default() })
     }
 
     /// `iss` of the tokens of one form.
@@ -137,6 +158,7 @@ impl Provider {
             nonce: request.get("nonce").cloned(),
             redirect_uri,
             challenge,
+            offline: is_offline(request),
             expires: now + CODE_SECONDS,
         };
         self.codes.lock().map_err(|error| error.to_string())?.insert(code.clone(), login);
@@ -156,6 +178,7 @@ impl Provider {
             user_code: user_code.clone(),
             nonce: request.get("nonce").cloned(),
             challenge: request.get("code_challenge").cloned(),
+            offline: is_offline(request),
             answer: None,
             asked: 0,
             expires: now + DEVICE_SECONDS,
@@ -182,18 +205,40 @@ impl Provider {
 
     /// The token endpoint.
     pub(super) fn exchange(&self, request: &Parameters, now: i64, fault: Fault) -> Result<Value, OauthError> {
-        let (email, nonce) = match request.get("grant_type").map(String::as_str) {
+        let Redeemed { email, nonce, offline } = match request.get("grant_type").map(String::as_str) {
             Some("authorization_code") => self.redeem_code(request, now)?,
             Some("urn:ietf:params:oauth:grant-type:device_code") => self.redeem_device(request, now)?,
+            Some("refresh_token") => self.redeem_refresh(request, now)?,
             _ => return Err("unsupported_grant_type"),
         };
-        let token = self.token(&Identity::Email(email), nonce, now, fault).map_err(|_| "server_error")?;
-        let access_token = secret().map_err(|_| "server_error")?;
-        Ok(json!({ "access_token": access_token, "expires_in": TOKEN_SECONDS, "id_token": token,
-                   "token_type": "bearer" }))
+        let refused = |_| "server_error";
+        let token = self.token(&Identity::Email(email.clone()), nonce.clone(), now, fault).map_err(refused)?;
+        let access_token = secret().map_err(refused)?;
+        let mut reply = json!({ "access_token": access_token, "expires_in": TOKEN_SECONDS, "id_token": token,
+                                "token_type": "bearer" });
+        if offline {
+            let refresh_token = secret().map_err(refused)?;
+            let renewal = Renewal { email, nonce, expires: now + REFRESH_SECONDS };
+            self.renewals.lock().map_err(|_| "server_error")?.insert(refresh_token.clone(), renewal);
+            put(&mut reply, "refresh_token", refresh_token);
+        }
+        Ok(reply)
     }
 
-    fn redeem_code(&self, request: &Parameters, now: i64) -> Result<(String, Option<String>), OauthError> {
+    /// RFC 6749 section 6; each is good for one time (RFC 9700 section 4.14.2).
+    fn redeem_refresh(&self, request: &Parameters, now: i64) -> Result<Redeemed, OauthError> {
+        if request.get("client_id").map(String::as_str) != Some(AUDIENCE) {
+            return Err("invalid_client");
+        }
+        let token = request.get("refresh_token").ok_or("invalid_request")?;
+        let renewal = self.renewals.lock().map_err(|_| "server_error")?.remove(token).ok_or("invalid_grant")?;
+        if renewal.expires <= now {
+            return Err("invalid_grant");
+        }
+        Ok(Redeemed { email: renewal.email, nonce: renewal.nonce, offline: true })
+    }
+
+    fn redeem_code(&self, request: &Parameters, now: i64) -> Result<Redeemed, OauthError> {
         let code = request.get("code").ok_or("invalid_request")?;
         // Gone with the first who asks, rightly or not.
         let login = self.codes.lock().map_err(|_| "server_error")?.remove(code).ok_or("invalid_grant")?;
@@ -201,10 +246,10 @@ impl Provider {
         if login.expires <= now || !same_place || !proves(request, &login.challenge) {
             return Err("invalid_grant");
         }
-        Ok((login.email, login.nonce))
+        Ok(Redeemed { email: login.email, nonce: login.nonce, offline: login.offline })
     }
 
-    fn redeem_device(&self, request: &Parameters, now: i64) -> Result<(String, Option<String>), OauthError> {
+    fn redeem_device(&self, request: &Parameters, now: i64) -> Result<Redeemed, OauthError> {
         let code = request.get("device_code").ok_or("invalid_request")?;
         let mut devices = self.devices.lock().map_err(|_| "server_error")?;
         let device = devices.get_mut(code).ok_or("invalid_grant")?;
@@ -222,9 +267,9 @@ impl Provider {
         if device.challenge.as_ref().is_some_and(|challenge| !proves(request, challenge)) {
             return Err("invalid_grant");
         }
-        let nonce = device.nonce.clone();
+        let (nonce, offline) = (device.nonce.clone(), device.offline);
         devices.remove(code);
-        Ok((email, nonce))
+        Ok(Redeemed { email, nonce, offline })
     }
 
     fn token(&self, identity: &Identity, nonce: Option<String>, now: i64, fault: Fault) -> Result<String, Failure> {
@@ -280,6 +325,11 @@ fn authorization(request: &Parameters) -> Result<AuthorizationRequest, String> {
 /// Whether a login could follow, for the page that asks.
 pub(super) fn check_authorization(request: &Parameters) -> Result<(), String> {
     authorization(request).map(|_| ())
+}
+
+/// OpenID Connect Core 1.0 section 11.
+fn is_offline(request: &Parameters) -> bool {
+    request.get("scope").is_some_and(|scope| scope.split(' ').any(|scope| scope == "offline_access"))
 }
 
 /// Where nobody listens: the code is shown.

@@ -18,6 +18,7 @@ pub(super) const ALICE: &str = "alice@example.test";
 
 /// Leaves the address for the person, unless it is told to be stuck.
 const BROWSER: &str = "#!/bin/sh
+printf '%s\\n' \"$1\" >> \"$HOME/visited\"
 if [ -e \"$HOME/stuck\" ]; then : > \"$HOME/stuck.address\"; exit; fi
 printf %s \"$1\" > \"$HOME/part.$$\" && mv \"$HOME/part.$$\" \"$HOME/address.$$\"
 ";

@@ -4,6 +4,7 @@ mod desk;
 mod keyring;
 mod one_login;
 mod publicity;
+mod refresh;
 mod taken_back;
 
 use std::path::{Path, PathBuf};

@@ -206,7 +206,7 @@ fn login_logout_whoami() {
         assert_eq!(whoami["kept_in"], room.keyring().unwrap().name());
         // A login by hand is a new one: it begins the minutes anew.
         assert!(lines[5].starts_with("logged in as") && lines[6].starts_with("logged in as"), "{text}");
-        assert_eq!(&lines[7..], ["2 logins forgotten", "0", "1", "nothing was kept"], "{text}");
+        assert_eq!(&lines[7..], ["2 entries forgotten", "0", "1", "nothing was kept"], "{text}");
         assert_eq!(desk.logins(), 3);
         assert_eq!(answer.stderr.matches("nobody is logged in here").count(), 2, "{}", answer.stderr);
     }

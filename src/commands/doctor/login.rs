@@ -4,6 +4,7 @@ use super::Finding;
 use crate::commands::credential::{Applicant, expected};
 use crate::commands::instance::Instance;
 use crate::commands::kept::Found;
+use crate::commands::renewal::Renewal;
 use crate::commands::session::committer;
 use crate::commands::{Stop, identity};
 use crate::config::Settings;
@@ -36,12 +37,18 @@ fn way(way: &Way, logged_in: bool) -> Finding {
 fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, bool) {
     const CHECK: &str = "kept-login";
     match read(settings, instance, person) {
-        Ok(Found::Credential(credential, keyring)) => {
+        Ok((Found::Nothing(keyring), Some(renewal))) => {
+            let (subject, until) = (renewal.identity.subject.name(), renewal.until);
+            (Finding::good(CHECK, &format!("of {subject}, renewed until {until}, in {keyring}")), true)
+        }
+        Ok((Found::Credential(credential, keyring), _)) => {
             let subject = credential.identity().subject.name();
             (Finding::good(CHECK, &format!("of {subject}, in {keyring}")), true)
         }
-        Ok(Found::Nothing(keyring)) => (Finding::good(CHECK, &format!("none now; {keyring} would keep it")), false),
-        Ok(Found::NoKeyring(why)) => {
+        Ok((Found::Nothing(keyring), None)) => {
+            (Finding::good(CHECK, &format!("none now; {keyring} would keep it")), false)
+        }
+        Ok((Found::NoKeyring(why), _)) => {
             let found = format!("a login is not kept, each signature asks anew: {why}");
             (Finding::warning(CHECK, &found, "git config --global keyless.credentialStore auto, and a keyring"), false)
         }
@@ -49,8 +56,14 @@ fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, 
     }
 }
 
-fn read(settings: &Settings, instance: &Instance, person: &Person) -> Result<Found, Stop> {
+fn read(settings: &Settings, instance: &Instance, person: &Person) -> Result<(Found, Option<Renewal>), Stop> {
     let committer = if expected(settings)?.is_some() { committer().unwrap_or_default() } else { committer()? };
     let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
-    Applicant { settings, instance, signer: &signer, committer: &committer }.kept(&person.login)?.read(&signer)
+    let kept = Applicant { settings, instance, signer: &signer, committer: &committer }.kept(&person.login)?;
+    let found = kept.read(&signer)?;
+    let renewal = match &found {
+        Found::Credential(_, keyring) | Found::Nothing(keyring) => kept.renewal(*keyring)?,
+        Found::NoKeyring(_) => None,
+    };
+    Ok((found, renewal))
 }

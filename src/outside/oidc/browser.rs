@@ -3,17 +3,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use openidconnect::core::CoreAuthenticationFlow;
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::url::Url;
-use openidconnect::{AuthorizationCode, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use openidconnect::{AuthorizationCode, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl};
 
 use super::callback::{Answer, Listener};
 use super::failure::LoginFailure;
 use super::opener::{Opened, Opener};
 use super::pages::{self, Occasion};
 use super::provider::{Client, Provider};
+use super::refresh::{LoggedIn, Refresh};
 use super::{CheckedToken, check};
-use crate::format::id_token::IdToken;
 use crate::format::time::Time;
 use crate::outside::http::excerpt;
 use crate::outside::terminal;
@@ -28,7 +28,7 @@ pub(super) async fn log_in(
     opener: &Opener,
     occasion: &Occasion,
     limit: Duration,
-) -> Result<IdToken, LoginFailure> {
+) -> Result<LoggedIn, LoginFailure> {
     provider.check_authorization_endpoint()?;
     let mut listener = Listener::open().await?;
     let attempt = Attempt::new(provider, &listener)?;
@@ -44,11 +44,11 @@ pub(super) async fn log_in(
     };
     let outcome = attempt.finish(provider, &answer).await;
     let page = match &outcome {
-        Ok((checked, now)) => pages::success(checked.claims(), occasion, *now),
+        Ok((checked, now, _)) => pages::success(checked.claims(), occasion, *now),
         Err(failure) => pages::failure(&failure.to_string(), occasion),
     };
     listener.close(answer, page).await;
-    outcome.map(|(checked, _)| checked.token().clone())
+    outcome.map(|(checked, _, refresh)| LoggedIn { token: checked.token().clone(), refresh })
 }
 
 /// Nothing opened: with a terminal the person can, where the provider has no better way.
@@ -77,6 +77,9 @@ async fn wait(
     }
 }
 
+/// The token, when it was checked, and what renews it.
+type Finished = (CheckedToken, Time, Option<Refresh>);
+
 /// What one login must be recognised by.
 struct Attempt {
     client: Client,
@@ -96,17 +99,21 @@ impl Attempt {
         let redirected = client.clone().set_redirect_uri(redirect.clone());
         let mut request = redirected
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
-            .add_scope(Scope::new("email".to_owned()))
+            .add_scopes(provider.scopes())
             .set_pkce_challenge(challenge);
         if let Some(connector) = &provider.login.connector {
             request = request.add_extra_param("connector_id", connector.clone());
+        }
+        if provider.refreshes() {
+            // OpenID Connect Core 1.0 section 11: without it the scope may be ignored.
+            request = request.add_prompt(CoreAuthPrompt::Consent);
         }
         let (url, state, nonce) = request.url();
         Ok(Self { client, redirect, url, state, nonce, verifier })
     }
 
     /// A token for this login and no other; checked here, so that the page can say whose it is.
-    async fn finish(self, provider: &Provider<'_>, answer: &Answer) -> Result<(CheckedToken, Time), LoginFailure> {
+    async fn finish(self, provider: &Provider<'_>, answer: &Answer) -> Result<Finished, LoginFailure> {
         let code = self.code(provider, answer)?;
         let answer = self
             .client
@@ -128,7 +135,8 @@ impl Attempt {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = Time::from_unix(Duration::from_secs(since.as_secs())).map_err(|why| wrong(why.to_string()))?;
         let checked = check(token, &provider.login.client_id, now).map_err(|why| wrong(why.to_string()))?;
-        Ok((checked, now))
+        let refresh = provider.refreshes().then(|| Refresh::found(&answer, &self.nonce)).flatten();
+        Ok((checked, now, refresh))
     }
 
     fn code(&self, provider: &Provider<'_>, answer: &Answer) -> Result<AuthorizationCode, LoginFailure> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use openidconnect::core::{CoreDeviceAuthorizationResponse, CoreTokenResponse};
 use openidconnect::{
     AsyncHttpClient, DeviceCodeErrorResponseType, HttpRequest, HttpResponse, Nonce, PkceCodeChallenge,
-    PkceCodeVerifier, RequestTokenError, Scope,
+    PkceCodeVerifier, RequestTokenError,
 };
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::failure::LoginFailure;
 use super::pages::Occasion;
 use super::provider::{Exchange, Provider};
-use crate::format::id_token::IdToken;
+use super::refresh::{LoggedIn, Refresh};
 use crate::outside::http::{Endpoint, Failure, Fault, Server};
 use crate::outside::terminal::{self, Status};
 
@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_secs(1);
 const FAILURES: u32 = 3;
 
 /// Shows a code on the terminal and asks the provider until somebody has used it.
-pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasion) -> Result<IdToken, LoginFailure> {
+pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasion) -> Result<LoggedIn, LoginFailure> {
     let nonce = Nonce::new_random();
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let begun = begin(provider, &challenge, &nonce).await?;
@@ -40,12 +40,13 @@ pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasio
     let host = address.map_err(LoginFailure::Server)?.host().to_owned();
     show(provider, &begun, &host, qr, occasion)?;
     let answer = poll(provider, &begun, &verifier).await?;
-    provider.id_token(&provider.client()?, &answer, |found: Option<&Nonce>| match found {
+    let token = provider.id_token(&provider.client()?, &answer, |found: Option<&Nonce>| match found {
         // Providers need not know it here: the standard of devices does not.
         None => Ok(()),
         Some(found) if found.secret() == nonce.secret() => Ok(()),
         Some(_) => Err("it is for another login: its nonce is another".to_owned()),
-    })
+    })?;
+    Ok(LoggedIn { token, refresh: provider.refreshes().then(|| Refresh::found(&answer, &nonce)).flatten() })
 }
 
 async fn begin(
@@ -59,7 +60,7 @@ async fn begin(
         .client()?
         .set_device_authorization_url(endpoint.clone())
         .exchange_device_code()
-        .add_scope(Scope::new("email".to_owned()))
+        .add_scopes(provider.scopes())
         .add_extra_param("code_challenge", challenge.as_str().to_owned())
         .add_extra_param("code_challenge_method", "S256")
         .add_extra_param("nonce", nonce.secret().clone())

@@ -56,6 +56,13 @@ pub enum LoginFailure {
     },
     /// No exchange with the provider.
     Server(Failure),
+    /// The provider renews this login no longer.
+    NotRenewed {
+        /// The provider.
+        issuer: String,
+        /// In its own words, already fit to be quoted.
+        said: String,
+    },
     /// What the provider says about itself, or how it answers, is of no use.
     Unusable {
         /// The provider.
@@ -103,6 +110,13 @@ impl fmt::Display for LoginFailure {
                  keyless.connectorId",
                 printable(issuer)
             ),
+            Self::NotRenewed { issuer, said } => {
+                write!(
+                    f,
+                    "the identity provider {} renews this login no longer ({said}); log in again",
+                    printable(issuer)
+                )
+            }
             Self::Server(failure) => write!(f, "{failure}"),
             Self::Unusable { issuer, why } => write!(
                 f,

@@ -12,6 +12,7 @@ mod opener;
 mod pages;
 mod person;
 mod provider;
+mod refresh;
 mod source;
 mod surroundings;
 
@@ -33,6 +34,7 @@ pub use opener::Opener;
 pub use pages::Occasion;
 pub use person::{BROWSER_LIMIT, Person};
 pub use provider::Login;
+pub use refresh::{LoggedIn, Refresh};
 pub use source::{Asking, Source, SourceFailure, request};
 pub use surroundings::{Platform, Surroundings, Way};
 

@@ -6,6 +6,7 @@ use super::failure::LoginFailure;
 use super::opener::Opener;
 use super::pages::Occasion;
 use super::provider::{Login, Provider};
+use super::refresh::{self, LoggedIn, Refresh};
 use super::source::Asking;
 use super::surroundings::Way;
 use super::{browser, device};
@@ -33,12 +34,14 @@ pub struct Person {
 }
 
 impl Person {
-    pub(super) async fn log_in(&self, asking: Asking<'_>) -> Result<IdToken, LoginFailure> {
+    /// Asks for a refresh token too where `refresh` says so and the provider knows the scope.
+    pub async fn log_in(&self, asking: Asking<'_>, refresh: bool) -> Result<LoggedIn, LoginFailure> {
         // Before the network is touched: who cannot be asked is not kept waiting.
         if let Way::Neither(why) = &self.way {
             return Err(LoginFailure::Nobody { why: why.clone() });
         }
-        let provider = Provider::discover(&self.login, asking.http, asking.deadline).await?;
+        let mut provider = Provider::discover(&self.login, asking.http, asking.deadline).await?;
+        provider.ask_for_refresh(refresh);
         if self.way == Way::Device {
             return device::log_in(&provider, self.qr, &self.occasion).await;
         }
@@ -49,6 +52,12 @@ impl Person {
             }
             outcome => outcome,
         }
+    }
+
+    /// Another token for the one who logged in, whom nobody asks; and what renews it the next time.
+    pub async fn renew(&self, refresh: &Refresh, asking: Asking<'_>) -> Result<(IdToken, Refresh), LoginFailure> {
+        let provider = Provider::discover(&self.login, asking.http, asking.deadline).await?;
+        refresh::renew(&provider, refresh).await
     }
 
     fn can_show_codes(&self, provider: &Provider<'_>) -> bool {

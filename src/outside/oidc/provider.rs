@@ -15,13 +15,14 @@ use openidconnect::core::{
 use openidconnect::{
     AdditionalProviderMetadata, AsyncHttpClient, AuthType, ClaimsVerificationError, ClientId, ClientSecret,
     DeviceAuthorizationUrl, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, ErrorResponse, HttpRequest,
-    HttpResponse, IssuerUrl, Nonce, ProviderMetadata, RequestTokenError, TokenResponse as _, http,
+    HttpResponse, IssuerUrl, Nonce, ProviderMetadata, RequestTokenError, Scope, TokenResponse as _, http,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::CLOCK_LEEWAY;
 use super::failure::LoginFailure;
+use super::refresh::OFFLINE_ACCESS;
 use crate::format::id_token::IdToken;
 use crate::outside::http::{Endpoint, Failure, Http, Request, Server, excerpt};
 
@@ -82,6 +83,7 @@ pub(super) struct Provider<'a> {
     pub(super) login: &'a Login,
     pub(super) exchange: Exchange<'a>,
     metadata: Metadata,
+    refresh: bool,
 }
 
 impl<'a> Provider<'a> {
@@ -96,7 +98,23 @@ impl<'a> Provider<'a> {
             DiscoveryError::Parse(why) => unusable(excerpt(&why.to_string())),
             other => unusable(excerpt(&other.to_string())),
         })?;
-        Ok(Self { login, exchange, metadata })
+        Ok(Self { login, exchange, metadata, refresh: false })
+    }
+
+    /// From now on, unless it names its scopes and leaves that one out: then it could refuse the whole login.
+    pub(super) fn ask_for_refresh(&mut self, wanted: bool) {
+        let known = self.metadata.scopes_supported();
+        self.refresh = wanted && known.is_none_or(|scopes| scopes.iter().any(|scope| scope.as_str() == OFFLINE_ACCESS));
+    }
+
+    /// Whether a refresh token is asked for.
+    pub(super) fn refreshes(&self) -> bool {
+        self.refresh
+    }
+
+    /// What a login asks for.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = Scope> {
+        ["email"].into_iter().chain(self.refresh.then_some(OFFLINE_ACCESS)).map(|scope| Scope::new(scope.to_owned()))
     }
 
     /// A client that may ask for S256 (RFC 7636): a provider that names its methods and leaves this one out is refused.

@@ -116,7 +116,9 @@ pub async fn request(source: &Source, asking: Asking<'_>) -> Result<IdToken, Sou
                 .map_err(|error| failure(&error))
                 .and_then(|bytes| token(&bytes).map_err(malformed))
         }
-        Source::Person(person) => person.log_in(asking).await.map_err(SourceFailure::Login),
+        Source::Person(person) => {
+            person.log_in(asking, false).await.map(|found| found.token).map_err(SourceFailure::Login)
+        }
     }
 }
 

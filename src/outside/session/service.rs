@@ -59,7 +59,7 @@ fn ours(keyring: Keyring) -> (&'static str, &'static str) {
 fn modifiers(keyring: Keyring) -> Option<HashMap<&'static str, &'static str>> {
     match keyring {
         Keyring::CredentialManager => Some(HashMap::from([("persistence", "Session")])),
-        Keyring::SecretService => Some(HashMap::from([("label", "git-keyless: a signing key for ten minutes")])),
+        Keyring::SecretService => Some(HashMap::from([("label", "git-keyless: a login")])),
         Keyring::Keychain | Keyring::Keyutils => None,
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use git_keyless::format::id_token::IdToken;
 use git_keyless::format::time::Time;
 use git_keyless::outside::http::Http;
-use git_keyless::outside::oidc::{self, Asking, DEFAULT_AUDIENCE, Login, Occasion, Opener, Person, Source, Way};
+use git_keyless::outside::oidc::{
+    self, Asking, DEFAULT_AUDIENCE, Login, LoginFailure, Occasion, Opener, Person, Refresh, Source, Way,
+};
 use git_keyless::sandbox::{Fault, Options, Rekor, Sandbox, Service};
 
 use self::chromium::{Browser, Door, installed, wait_for};
@@ -224,6 +226,37 @@ fn a_client_with_a_secret_at_a_provider_of_others() {
             Err(why) => assert!(why.contains("refused (invalid_client") && !why.contains(secret), "{why}"),
         }
     }
+}
+
+/// One login and two more tokens for it; each refresh token is good once.
+#[test]
+fn a_login_that_a_provider_of_others_renews() {
+    let (Some(chromium), Some(provider)) = (installed("chromium/chromium"), Provider::start()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let door = Door::new(folder.path(), &chromium);
+    let person = person(&provider, Way::Browser, Opener::command(door.script.to_str().unwrap()).unwrap());
+    let http = Http::new();
+    let asking = Asking { http: &http, audience: DEFAULT_AUDIENCE, deadline: Duration::from_secs(10) };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = std::thread::scope(|scope| {
+        let login = scope.spawn(|| runtime().block_on(person.log_in(asking, true)).unwrap());
+        let mut browser = door.enter();
+        log_in_there(&mut browser);
+        browser.text_with("You are logged in");
+        login.join().unwrap().refresh.expect("no refresh token")
+    });
+    let renew = |refresh: &Refresh| runtime().block_on(person.renew(refresh, asking));
+    let (token, second) = renew(&first).unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let checked = oidc::check(token, DEFAULT_AUDIENCE, Time::from_unix(since).unwrap()).unwrap();
+    assert_eq!(checked.claims().name(), ALICE);
+    assert_ne!(first.reveal(), second.reveal());
+    let (_, third) = renew(&second).unwrap();
+    let refused = renew(&first).unwrap_err();
+    assert!(matches!(refused, LoginFailure::NotRenewed { .. }), "{refused}");
+    assert!(!refused.to_string().contains(first.reveal()) && !format!("{first:?}").contains(first.reveal()));
+    // It was used twice, so somebody has stolen it: that ends all of them (RFC 9700 section 4.14.2).
+    assert!(matches!(renew(&third), Err(LoginFailure::NotRenewed { .. })));
 }
 
 /// The code is read from the terminal, which script(1) makes, and entered in Chromium.

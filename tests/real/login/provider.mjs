@@ -9,7 +9,7 @@ const { default: Provider } = await import(pathToFileURL(require.resolve('oidc-p
 
 const client = {
   application_type: 'native',
-  grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
+  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
   redirect_uris: ['http://localhost/auth/callback'],
   response_types: ['code'],
 };
