@@ -154,7 +154,7 @@ pub enum Failure {
     /// Our own result does not verify.
     Refused {
         /// The first step that does not hold.
-        check: Check,
+        check: Box<Check>,
         /// Whose evidence that is.
         by: String,
     },
@@ -277,7 +277,7 @@ impl<'a> Signer<'a> {
             };
             let armor = draft.armor(&evidence)?;
             let facts = verify_own(payload, &armor, self.root, &self.memo, evidence.latest(now)?)
-                .map_err(|check| Failure::Refused { by: self.servers.behind(check.step), check })?;
+                .map_err(|check| Failure::Refused { by: self.servers.behind(check.step), check: Box::new(check) })?;
             // Beside a promise a token of an unknown authority is ignored; one that was asked for must count.
             if evidence.token.is_some() && !facts.times.iter().any(|(source, _)| *source == TimeSource::Timestamp) {
                 return Err(Failure::Unusable(
