@@ -34,6 +34,15 @@ list=$prefix/share/git-keyless/installed
 root=$(cd -- "$(dirname -- "$0")/.." && pwd)
 umask 022
 
+# What the list in $list says is in $prefix; a line that leads out of it is not followed.
+inside() {
+  case /$1/ in
+    *//* | */../*)
+      echo "install.sh: left alone: $1, which $list names and which is not inside $prefix" >&2
+      return 1 ;;
+  esac
+}
+
 if [ -n "$uninstall" ]; then
   [ -f "$list" ] || fail "nothing is installed in $prefix"
   if [ "$(git config --get gpg.x509.program 2>/dev/null)" = "$prefix/bin/git-keyless" ]; then
@@ -42,13 +51,15 @@ if [ -n "$uninstall" ]; then
   # Files first, then the folders that were made for them, the innermost first, if nothing else is in them.
   while IFS= read -r line; do
     case $line in
-      'file '*) rm -f -- "$prefix/${line#file }" "$prefix/${line#file }.new" && echo "removed $prefix/${line#file }" ;;
+      'file '*)
+        file=${line#file }
+        ! inside "$file" || { rm -f -- "$prefix/$file" "$prefix/$file.new" && echo "removed $prefix/$file"; } ;;
     esac
   done <"$list"
   folders=$(sed -n 's/^folder //p' "$list" | sort -r)
   rm -f -- "$list"
   echo "$folders" | while IFS= read -r folder; do
-    [ -z "$folder" ] || rmdir -- "$prefix/$folder" 2>/dev/null || true
+    [ -z "$folder" ] || ! inside "$folder" || rmdir -- "$prefix/$folder" 2>/dev/null || true
   done
   exit 0
 fi
@@ -103,7 +114,7 @@ while IFS= read -r file; do
 done <"$work/files"
 # What an older version put there and this one does not goes.
 sed -n 's/^file //p' "$list" 2>/dev/null | while IFS= read -r file; do
-  grep -qxF "$file" "$work/files" || { rm -f -- "$prefix/$file" && echo "removed $prefix/$file"; }
+  grep -qxF "$file" "$work/files" || ! inside "$file" || { rm -f -- "$prefix/$file" && echo "removed $prefix/$file"; }
 done
 # Written down first: an installation that is interrupted can be removed.
 cp "$new" "$list.new" && mv -f "$list.new" "$list"

@@ -50,7 +50,9 @@ impl Findings {
 }
 
 fn examined(repo: &Repo, args: &[&str], variables: &[(&str, &str)]) -> Findings {
-    let mut command = repo.command(PROGRAM);
+    // Nobody's terminal, whoever runs the tests.
+    let mut command = repo.command("setsid");
+    command.args(["--wait", PROGRAM]);
     let answer =
         Answer::of(command.args(["doctor", "--json"]).args(args).envs(variables.iter().copied()).output().unwrap());
     let line: Value = serde_json::from_str(&answer.text()).unwrap_or_else(|_| panic!("{answer:?}"));
@@ -128,6 +130,47 @@ fn whatever_is_broken_is_found() {
     }
 }
 
+/// With nothing that says who she is: somebody must log in, and cannot.
+fn somebody(git: &Git, home: &Home) -> Repo {
+    let repo = healthy(git, home);
+    repo.config("keyless.tokenCommand", "");
+    repo
+}
+
+#[test]
+fn how_somebody_can_log_in_and_what_is_kept() {
+    let home = start(Rekor::V1);
+    let git = Git::installed();
+    let asks = ("GIT_TERMINAL_PROMPT", "1");
+    let none = ("keyless.credentialStore", "none");
+    for (settings, variables, check, level, words) in [
+        (&[][..], &[][..], "id-token", "fault", "GIT_TERMINAL_PROMPT forbids it"),
+        (&[], &[asks], "id-token", "fault", "neither a browser nor a terminal"),
+        (&[], &[asks, ("CI", "true")], "id-token", "fault", "CI is set"),
+        (&[], &[asks, ("JENKINS_URL", "x"), ("DISPLAY", ":0")], "id-token", "fault", "JENKINS_URL is set"),
+        (&[], &[("GITLAB_CI", "true")], "id-token", "fault", "this job has no identity"),
+        (&[("keyless.browser", "true")], &[asks], "id-token", "good", "in a browser"),
+        (&[("keyless.browser", "true")], &[asks, ("CI", "true")], "id-token", "fault", "CI is set"),
+        (&[("keyless.tokenSource", "device")], &[asks], "id-token", "fault", "terminal"),
+        (&[("keyless.tokenSource", "nobody")], &[], "id-token", "fault", "nobody"),
+        (&[("keyless.tokenSource", "file")], &[], "id-token", "fault", "keyless.idTokenFile"),
+        (&[none], &[], "kept-login", "warning", "each signature asks anew"),
+        (&[("keyless.credentialStore", "drawer")], &[], "kept-login", "warning", "drawer"),
+    ] {
+        let repo = somebody(&git, &home);
+        settings.iter().for_each(|(key, value)| repo.config(key, value));
+        examined(&repo, &["--offline"], variables).has(check, level, words);
+    }
+}
+
+#[test]
+fn what_mends_it_is_safe_to_copy() {
+    let home = start(Rekor::V1);
+    let repo = healthy(&Git::installed(), &home);
+    repo.config("keyless.$(touch x).y", "1");
+    examined(&repo, &["--offline"], &[]).has("setting", "warning", "--unset-all 'keyless.$(touch x).y'");
+}
+
 #[test]
 fn what_outranks_what_is_named() {
     let home = start(Rekor::V1);
@@ -145,8 +188,12 @@ fn what_outranks_what_is_named() {
 fn what_is_around_is_looked_at_and_secrets_are_not_shown() {
     let home = start(Rekor::V1);
     let repo = healthy(&Git::installed(), &home);
-    let proxies = [("HTTPS_PROXY", "http://user:s3cret@proxy.test:3128")];
-    examined(&repo, &["--offline"], &proxies).has("proxy", "note", "http://...@proxy.test:3128");
+    for secret in ["http://user:s3cret@", "user:s3cret@", "http://user:s3cret/half@", "http://user:half/s3cret@"] {
+        let proxy = format!("{secret}proxy.test:3128");
+        let findings = examined(&repo, &["--offline"], &[("HTTPS_PROXY", &proxy)]);
+        findings.has("proxy", "note", "HTTPS_PROXY is ...@proxy.test:3128 ");
+        assert!(findings.found.iter().all(|(_, _, found)| !found.contains("half")), "{:?}", findings.found);
+    }
     let token = [("SIGSTORE_ID_TOKEN", "s3cret")];
     examined(&repo, &["--offline"], &token).has("id-token", "good", "the variable SIGSTORE_ID_TOKEN");
     // git does not trust a repository of somebody else, and says so itself.

@@ -136,6 +136,38 @@ fn a_root_that_gpgsm_does_not_trust_is_not_good() {
     }
 }
 
+/// Given an attached signature, gpgsm says whether that is good for the content inside, which is not the payload.
+#[test]
+fn a_signature_with_its_content_inside_is_nobodys_business() {
+    let Some(foreign) = Foreign::new(&Git::installed(), true) else { return };
+    let repo = &foreign.repo;
+    let key = repo.ok(["config", "user.signingKey"]);
+    repo.config("keyless.fallbackProgram", "gpgsm");
+    let verified = |kind: &[&str]| {
+        let mut signer = repo.command(repo.home().join("signer"));
+        signer.args(["--armor", "-u", &key, "--sign"]).args(kind);
+        let signature = repo.file("signature", crate::support::answer_to(signer, b"inside").stdout);
+        let mut command = repo.command(PROGRAM);
+        command.args(["--status-fd=1", "--verify"]).arg(signature).arg("-");
+        crate::support::answer_to(command, b"inside")
+    };
+    let detached = verified(&["--detach-sign"]);
+    assert_eq!(
+        (exclusive(&String::from_utf8_lossy(&detached.stdout)), detached.code),
+        ("GOODSIG".into(), 0),
+        "{}",
+        detached.stderr
+    );
+    let attached = verified(&[]);
+    assert_eq!(
+        (exclusive(&String::from_utf8_lossy(&attached.stdout)), attached.code),
+        ("ERRSIG".into(), 1),
+        "{}",
+        attached.stderr
+    );
+    assert!(attached.stderr.contains("gpgsm is not asked"), "{}", attached.stderr);
+}
+
 /// Bodies of programs that lie, and the one word that git hears.
 const LIARS: [(&str, &str); 12] = [
     ("good 0; exit 1", "ERRSIG"),

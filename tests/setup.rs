@@ -357,9 +357,94 @@ fn gitsigns_settings_sign_and_verify_as_they_stand_and_are_taken_over() {
     repo.ok(["verify-commit", "HEAD^"]);
     let file = PathBuf::from(repo.ok(["config", "keyless.signingConfig"]));
     assert!(file.is_file() && file.starts_with(repo.home()), "{}", file.display());
+    let undone = setup(&repo, &["--undo"]).ok();
+    assert_eq!(listed(&repo, "--global"), before);
+    assert_eq!(undone.matches(&format!("{} stays", file.display())).count(), 1, "{undone}");
+}
+
+#[test]
+fn whoever_has_gitsigns_instance_keeps_it_through_a_plain_set_up() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let variables = gitsigns(&repo, &home);
+    repo.config("gitsign.clientID", "sigstore");
+    let before = listed(&repo, "--global");
+    let said = with(&repo, &variables, PROGRAM, &["setup", "--yes"]).ok();
+    assert!(
+        said.contains("only gitsign's settings say where to sign") && said.contains("a trial commit was signed"),
+        "{said}"
+    );
+    assert_eq!(repo.ok(["config", "keyless.clientId"]), "sigstore");
+    for variables in [&variables[..], &[]] {
+        with(&repo, variables, "git", &["commit", "-q", "--allow-empty", "-m", "after"]).ok();
+        assert_eq!(with(&repo, variables, "git", &["log", "-1", "--format=%G?"]).ok(), "G");
+    }
+    let again = with(&repo, &variables, PROGRAM, &["setup", "--yes"]).ok();
+    assert!(again.contains("is as set-up would make it"), "{again}");
     setup(&repo, &["--undo"]).ok();
     assert_eq!(listed(&repo, "--global"), before);
-    assert!(!file.exists());
+    // Once a root of ours counts, gitsign's services do not, and nothing would say where to sign.
+    let root = home.sandbox.directory().join("trusted_root.json").display().to_string();
+    let half = with(&repo, &variables, PROGRAM, &["setup", "--yes", "--trusted-root", &root]);
+    assert!(half.code == 2 && half.stderr.contains("nothing says where to sign"), "{}", half.stderr);
+    assert_eq!(listed(&repo, "--global"), before);
+}
+
+#[test]
+fn a_machine_goes_on_with_gitsigns_instance_and_gets_no_file_of_one_persons() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let mut variables = gitsigns(&repo, &home);
+    variables.push(("GIT_CONFIG_SYSTEM", repo.file("system", "").display().to_string()));
+    variables.push(("GIT_CONFIG_NOSYSTEM", "0".to_owned()));
+    let refused = with(&repo, &variables, PROGRAM, &["setup", "--system", "--yes", "--from-gitsign"]);
+    assert!(refused.code == 2 && refused.stderr.contains("--client-trust-config FILE"), "{}", refused.stderr);
+    with(&repo, &variables, PROGRAM, &["setup", "--system", "--yes"]).ok();
+    assert!(!repo.home().join(".config/git-keyless").exists());
+    with(&repo, &variables, "git", &["commit", "-q", "--allow-empty", "-m", "after"]).ok();
+    assert_eq!(with(&repo, &variables, "git", &["log", "-1", "--format=%G?"]).ok(), "U");
+}
+
+#[test]
+fn an_instance_that_is_named_is_not_mixed_with_gitsigns() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let before = listed(&repo, "--global");
+    let wanted = ["--yes", "--no-login", "--from-gitsign", "--client-trust-config", &instance(&home)];
+    for (name, value) in
+        [("issuer", "https://oauth2.sigstore.dev/auth"), ("clientID", "sigstore"), ("connectorID", "https://c.test")]
+    {
+        repo.config(&format!("gitsign.{name}"), value);
+    }
+    let said = setup(&repo, &wanted).ok();
+    for left in ["gitsign.issuer in ", "gitsign.clientID in "] {
+        assert!(said.contains(&format!("left: {left}")), "{said}");
+    }
+    assert!(!said.contains("keyless.issuer") && !said.contains("keyless.clientId"), "{said}");
+    assert_eq!(repo.ok(["config", "keyless.connectorId"]), "https://c.test");
+    setup(&repo, &["--undo"]).ok();
+    assert_ne!(listed(&repo, "--global"), before);
+}
+
+#[test]
+fn who_takes_it_back_in_one_repository_leaves_the_other_alone() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    let variables = gitsigns(&repo, &home);
+    let other = repo.home().join("other");
+    repo.ok(["init", "-q", "-b", "main", other.to_str().unwrap()]);
+    let there = ["-C", other.to_str().unwrap()];
+    let set_up = ["keyless", "setup", "--local", "--from-gitsign", "--yes", "--no-login"];
+    with(&repo, &variables, "git", &set_up).ok();
+    let file = PathBuf::from(repo.ok(["config", "keyless.signingConfig"]));
+    // What an interrupted one has left there is not taken for the whole.
+    std::fs::write(&file, "{").unwrap();
+    with(&repo, &variables, "git", &[&there[..], &set_up].concat()).ok();
+    setup(&repo, &["--local", "--undo"]).ok();
+    repo.ok([&there[..], &["commit", "-q", "--allow-empty", "-m", "still signs"]].concat());
+    assert_eq!(repo.ok([&there[..], &["log", "-1", "--format=%G?"]].concat()), "U");
+    let left: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, [file], "nothing lies beside it");
 }
 
 /// What a person at a terminal sees who types `typed`.

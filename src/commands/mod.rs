@@ -56,6 +56,12 @@ pub(crate) fn complain(line: &str) {
     );
 }
 
+/// `text` as one word of a shell, for commands that people copy.
+pub(crate) fn shell_word(text: &str) -> String {
+    // What holds a zero byte is no word of any shell.
+    shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
+}
+
 /// Prints why and gives the exit code.
 pub(crate) fn stopped(stop: &Stop) -> ExitCode {
     complain(&stop.0);

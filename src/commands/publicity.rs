@@ -3,8 +3,8 @@
 
 use std::process::{Command, Stdio};
 
-use super::Stop;
 use super::instance::Instance;
+use super::{Stop, shell_word};
 use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::format::id_token::Claims;
 use crate::outside::terminal;
@@ -130,7 +130,7 @@ fn ask(who: &Accepted, hidden_by: Option<&str>) -> Result<(), Stop> {
 }
 
 fn allowing(who: &Accepted) -> String {
-    format!("git config --global --add {PUBLIC_IDENTITY} '{who}'")
+    format!("git config --global --add {PUBLIC_IDENTITY} {}", shell_word(&who.to_string()))
 }
 
 fn remember(who: &Accepted) -> Result<(), Stop> {
@@ -211,6 +211,14 @@ mod tests {
         assert!(check(&[]).is_ok() && check(&["allow"]).is_ok());
         assert!(check(&["refuse"]).unwrap_err().to_string().contains("alice@example.test"));
         assert!(check(&["refuse", "alice@example.test https://issuer.test"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_copied_is_one_word_whatever_is_in_a_name() {
+        let command = allowing(&who("o'hara;$(id)@example.com"));
+        let words = shlex::split(&command).unwrap();
+        assert_eq!(words.last().unwrap(), "o'hara;$(id)@example.com https://issuer.test", "{command}");
+        assert_eq!(words.len(), 6, "{command}");
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Foreign {
 
     /// Values for settings of ours; of an instance's only those of a whole one.
     pub(super) fn settings(&self, own_instance: bool) -> Vec<(&'static str, Value)> {
-        let whole = !own_instance && self.urls().ok().flatten().is_some();
+        let whole = self.is_whole(own_instance);
         self.rows()
             .filter_map(|(_, meaning, value)| match meaning {
                 Is(key) => Some((key, value.clone())),
@@ -113,13 +113,17 @@ impl Foreign {
             .collect()
     }
 
-    /// Its settings, what they are here, and why some are nothing. Parts of an instance are not among them.
-    pub fn mapped(&self) -> Vec<Mapped> {
+    /// Its settings, what they are here, and why some are nothing: those of an instance count where it is whole and
+    /// nobody else's (`own_instance`) is in force. Parts of an instance are not among them.
+    pub fn mapped(&self, own_instance: bool) -> Vec<Mapped> {
+        let whole = self.is_whole(own_instance);
         self.rows()
             .filter_map(|(name, meaning, value)| {
                 let text = value.text.clone().unwrap_or_default();
                 let ours = match meaning {
-                    Is(key) | OfInstance(key) => Ok((key, text)),
+                    Is(key) => Ok((key, text)),
+                    OfInstance(key) if whole => Ok((key, text)),
+                    OfInstance(_) => Err("it belongs to gitsign's instance, which is not the one that signs here"),
                     Opener(key) => Ok((key, opener(&text))),
                     Left(why) => Err(why),
                     Part => return None,
@@ -154,6 +158,10 @@ impl Foreign {
             || "gitsign's settings".to_owned(),
             |(name, _, value)| format!("gitsign.{name} in {}", value.place),
         )
+    }
+
+    fn is_whole(&self, own_instance: bool) -> bool {
+        !own_instance && self.urls().is_ok_and(|urls| urls.is_some())
     }
 
     /// All or nothing: what is missing is never completed with anybody else's service.
@@ -267,6 +275,9 @@ mod tests {
         assert!(read.signing_config().unwrap().unwrap().contains("https://r.test"));
         assert_eq!(read.settings(false).iter().map(|(key, _)| *key).collect::<Vec<_>>(), [CLIENT_ID, ISSUER]);
         assert!(read.settings(true).is_empty(), "with an instance of ours nothing of another counts");
+        assert!(read.mapped(false).iter().all(|mapped| mapped.ours.is_ok()));
+        assert!(read.mapped(true).iter().all(|mapped| mapped.ours.is_err()));
+        assert!(foreign(&[("clientID", "me")], &[]).mapped(false).iter().all(|mapped| mapped.ours.is_err()));
         let wrong = foreign(&whole, &[("GITSIGN_REKOR_VERSION", "3")]).signing_config();
         assert!(wrong.unwrap_err().to_string().contains("neither 1 nor 2"));
     }

@@ -319,12 +319,14 @@ pub fn family(bytes: &[u8]) -> Family {
     if keyless { Family::Keyless } else { Family::Foreign }
 }
 
-/// Whether another program may be asked: one signer, whose certificate is inside, and no certificate of Fulcio is.
+/// Whether another program may be asked: one signer, whose certificate is inside, and no certificate of Fulcio is; and
+/// no content (RFC 5652 section 5.2, eContent), since git's signatures are detached and a program that is given both
+/// may judge the content inside instead of git's.
 pub fn is_foreign(bytes: &[u8]) -> bool {
     SignedData::parse_leniently(bytes).is_some_and(|signed| {
         let fulcio = signed.certificates.iter().any(Certificate::is_fulcio);
         let named = signed.signer().is_some_and(|signer| signed.certificates.iter().any(|one| signer.is(one)));
-        signed.signers() == 1 && named && !fulcio
+        signed.signers() == 1 && named && !fulcio && signed.content().is_none()
     })
 }
 

@@ -67,6 +67,28 @@ fn what_is_installed_is_printed_works_and_goes_again() {
 }
 
 #[test]
+fn a_list_that_leads_elsewhere_is_not_followed() {
+    let repo = Repo::init(&Git::installed(), "sha1");
+    let (root, prefix) = (release(&repo), repo.home().join("p"));
+    let name = prefix.to_str().unwrap();
+    let outside = repo.file("outside", "mine");
+    let folder = repo.home().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let lines = format!("file ../outside\nfile bin/../../outside\nfile {}\nfolder ../folder\n", outside.display());
+    for args in [&["--prefix", name][..], &["--prefix", name, "--uninstall"]] {
+        install(&repo, &root, &["--prefix", name]).ok();
+        let list = prefix.join("share/git-keyless/installed");
+        let own = std::fs::read_to_string(&list).unwrap();
+        std::fs::write(&list, own + &lines).unwrap();
+        let done = install(&repo, &root, args);
+        assert!(done.stderr.contains("left alone: ../outside, which"), "{}", done.stderr);
+        assert!(!done.text().contains("outside") && done.code == 0, "{}", done.text());
+        assert!(outside.is_file() && folder.is_dir());
+    }
+    assert!(!prefix.exists() || files(&prefix).is_empty());
+}
+
+#[test]
 fn what_was_not_installed_by_it_is_left_alone() {
     let repo = Repo::init(&Git::installed(), "sha1");
     let (root, prefix) = (release(&repo), repo.home().join("p"));

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Finding, last, place, redacted};
+use crate::commands::shell_word;
 use crate::config::{SETTINGS, TOKEN_COMMAND};
 use crate::outside::git::Seen;
 use crate::outside::process;
@@ -157,7 +158,7 @@ fn listed(seen: &[Seen]) -> Vec<Finding> {
             None => Finding::warning(
                 "setting",
                 &format!("{} from {}: there is no such setting", found.key, place(found)),
-                format!("git config --{} --unset-all {}", scope(found), found.key),
+                format!("git config --{} --unset-all {}", scope(found), shell_word(&found.key)),
             ),
         }
     })

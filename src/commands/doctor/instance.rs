@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Finding, login, redacted};
+use super::{Finding, login, redacted, redacted_proxy};
 use crate::commands::instance::instance;
 use crate::commands::{now, trust_root, wait_for};
 use crate::config::{Settings, TRUSTED_ROOT};
@@ -81,7 +81,7 @@ fn keys(root: &TrustRoot, now: Time) -> Vec<Finding> {
 
 fn proxies() -> Vec<Finding> {
     let set = PROXIES.iter().filter_map(|name| Some((name, std::env::var(name).ok().filter(|text| !text.is_empty())?)));
-    set.map(|(name, value)| Finding::note("proxy", &format!("{name} is {}", redacted(&value)))).collect()
+    set.map(|(name, value)| Finding::note("proxy", &format!("{name} is {}", redacted_proxy(&value)))).collect()
 }
 
 /// Any answer is one: what a server says to a bare question does not matter.

@@ -145,8 +145,16 @@ fn place(seen: &Seen) -> String {
     format!("{} ({})", seen.origin, seen.scope)
 }
 
-/// `text` without user and password of any URL in it.
+/// A proxy, whose user and password hold whatever they like and need no scheme before them.
+fn redacted_proxy(text: &str) -> String {
+    text.rsplit_once('@').map_or(text.to_owned(), |(_, host)| format!("...@{host}"))
+}
+
+/// `text` without user and password of any URL in it; without a scheme all of it may be one.
 fn redacted(text: &str) -> String {
+    if !text.contains("://") {
+        return redacted_proxy(text);
+    }
     let mut parts = text.split("://");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |before, rest| {
@@ -168,8 +176,18 @@ mod tests {
             ("http://token@a https://b/@c", "http://...@a https://b/@c"),
             ("plain", "plain"),
             ("socks5h://a:b@c@d", "socks5h://...@d"),
+            ("user:secret@proxy.test:8080", "...@proxy.test:8080"),
         ] {
             assert_eq!(redacted(text), shown);
+        }
+        for (text, shown) in [
+            ("user:sec@ret@proxy.test:8080", "...@proxy.test:8080"),
+            ("http://user:sec/ret@proxy.test", "...@proxy.test"),
+            ("user:se://cret@proxy.test", "...@proxy.test"),
+            ("http://proxy.test:3128", "http://proxy.test:3128"),
+            ("localhost,.example.test", "localhost,.example.test"),
+        ] {
+            assert_eq!(redacted_proxy(text), shown);
         }
     }
 }

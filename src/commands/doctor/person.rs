@@ -16,10 +16,12 @@ pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
     findings.push(trusted(settings));
     findings.extend(publicity(settings, seen));
     findings.extend(fallback(settings));
-    findings.extend(settings.foreign().mapped().into_iter().filter_map(|mapped| {
-        let why = mapped.ours.err()?;
-        Some(Finding::note("gitsign", &format!("{} in {} means nothing here: {why}", mapped.name, mapped.place)))
-    }));
+    findings.extend(settings.foreign().mapped(settings.foreign_instance().is_none()).into_iter().filter_map(
+        |mapped| {
+            let why = mapped.ours.err()?;
+            Some(Finding::note("gitsign", &format!("{} in {} means nothing here: {why}", mapped.name, mapped.place)))
+        },
+    ));
     findings
 }
 

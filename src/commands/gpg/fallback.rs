@@ -30,7 +30,8 @@ pub(super) fn ask(object: &Object, settings: &Settings, require_trusted: bool) -
     let Some((name, value)) = settings.text(FALLBACK_PROGRAM).map_err(Stop::new)? else { return Ok(None) };
     let Some(der) = cms::dearmor(object.signature()).ok().filter(|der| cms::is_foreign(der)) else {
         complain(&format!(
-            "{name} is not asked: the signature does not hold its one signer's certificate (gpgsm: include-certs 1)"
+            "{name} is not asked: that is no detached signature of one signer with the certificate inside \
+             (gpgsm: include-certs 1)"
         ));
         return Ok(None);
     };

@@ -9,7 +9,6 @@ use crate::commands::{Stop, settings};
 use crate::config::{SIGNING_CONFIG, TRUSTED_ROOT};
 use crate::format::{hex, printable};
 use crate::key;
-use crate::outside::git;
 use crate::trust::parts;
 
 /// Settings to make, and the file that they name.
@@ -25,7 +24,7 @@ impl Taken {
         let settings = settings(Path::new("."))?;
         let foreign = settings.foreign();
         let mut taken = Self::default();
-        for mapped in foreign.mapped() {
+        for mapped in foreign.mapped(own_instance) {
             match mapped.ours {
                 Ok((key, value)) => taken.wanted.push((key, value)),
                 Err(why) => say(&format!("left: {} in {}: {why}", mapped.name, printable(&mapped.place)))?,
@@ -48,10 +47,15 @@ impl Taken {
         Ok(taken)
     }
 
-    /// Writes the file; one of the same name has the same content.
+    /// Whether a file is to be written.
+    pub(super) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Writes the file, whole or not at all, unless it is there with that content.
     pub(super) fn write(&self) -> Result<(), Stop> {
         let Some((path, json)) = &self.file else { return Ok(()) };
-        if path.exists() {
+        if fs::read(path).is_ok_and(|there| there == json.as_bytes()) {
             return Ok(());
         }
         let failed = |error: std::io::Error| Stop::new(format!("{}: {error}", path.display()));
@@ -61,21 +65,22 @@ impl Taken {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
         private.create(folder).map_err(failed)?;
-        fs::File::create_new(path).and_then(|mut file| file.write_all(json.as_bytes())).map_err(failed)
+        let aside = path.with_extension(hex(&key::random::<8>().map_err(Stop::new)?));
+        let written = fs::File::create_new(&aside)
+            .and_then(|mut file| file.write_all(json.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&aside, path));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&aside);
+            failed(error)
+        })
     }
 }
 
-/// Removes a file that set-up wrote and nobody names any more.
-pub(super) fn forget(name: &str) -> Result<(), Stop> {
+/// Whether set-up wrote this file. It stays for good: other repositories may name the same one.
+pub(super) fn wrote(name: &str) -> bool {
     let path = Path::new(name);
-    let ours = path.parent() == folder().ok().as_deref()
-        && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-    let named = || git::seen().map(|seen| seen.iter().any(|seen| seen.value.as_deref() == Some(name)));
-    if ours && path.exists() && !named().map_err(Stop::new)? {
-        fs::remove_file(path).map_err(|error| Stop::new(format!("{name}: {error}")))?;
-        say(&format!("  {} goes", printable(name)))?;
-    }
-    Ok(())
+    let is_ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(PREFIX);
+    path.parent() == folder().ok().as_deref() && path.file_name().is_some_and(is_ours) && path.exists()
 }
 
 const PREFIX: &str = "gitsign-";

@@ -48,9 +48,9 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     let git = git::version().map_err(Stop::new)?;
     let file = git::read(scope).map_err(Stop::new)?;
     let mut wanted = wanted(args)?;
-    let taken = if args.from_gitsign { Taken::read(wanted.iter().any(names_instance))? } else { Taken::default() };
+    let taken = taken(args, scope, wanted.iter().any(names_instance))?;
     wanted.splice(0..0, taken.wanted.iter().cloned());
-    check_complete(args, &wanted)?;
+    check_complete(args, scope, &wanted)?;
     let changes = changes(&file, &wanted)?;
     show(&git, scope, &changes)?;
     if args.dry_run {
@@ -58,9 +58,9 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     }
     if !changes.is_empty() {
         ask(args.yes, "Set these?")?;
-        taken.write()?;
-        apply(scope, &file, &changes)?;
     }
+    taken.write()?;
+    apply(scope, &file, &changes)?;
     check_effective(&wanted)?;
     let code = match args.no_login || args.verify_only || scope == Scope::System {
         true => ExitCode::SUCCESS,
@@ -68,6 +68,34 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     };
     farewell(args, scope)?;
     Ok(code)
+}
+
+/// What gitsign is configured with, where that is asked for; or where it alone says where to sign: once set-up has said
+/// who is trusted, gitsign's trust root counts no more, so its instance becomes ours whole. For a machine set-up says
+/// that of nobody, and a file of one person's is nothing for all.
+fn taken(args: &cli::Setup, scope: Scope, own_instance: bool) -> Result<Taken, Stop> {
+    if args.from_gitsign {
+        let taken = Taken::read(own_instance)?;
+        return match scope == Scope::System && taken.has_file() {
+            false => Ok(taken),
+            true => Err(Stop::new(
+                "gitsign's instance would become a file of yours, which others on this machine cannot read; \
+                 name one that they can: --client-trust-config FILE",
+            )),
+        };
+    }
+    if own_instance || args.verify_only || scope == Scope::System || !is_gitsigns()? {
+        return Ok(Taken::default());
+    }
+    say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
+    Taken::read(own_instance)
+}
+
+/// Whether gitsign's instance is the one to sign with.
+fn is_gitsigns() -> Result<bool, Stop> {
+    let settings = super::settings(Path::new("."))?;
+    let Some(foreign) = settings.foreign_instance() else { return Ok(false) };
+    foreign.signing_config().map(|config| config.is_some()).map_err(Stop::new)
 }
 
 fn names_instance((key, _): &(&'static str, String)) -> bool {
@@ -126,13 +154,13 @@ fn program() -> Result<String, Stop> {
 }
 
 /// With `commit.gpgSign` and nowhere to sign, every commit would fail.
-fn check_complete(args: &cli::Setup, wanted: &[(&str, String)]) -> Result<(), Stop> {
+fn check_complete(args: &cli::Setup, scope: Scope, wanted: &[(&'static str, String)]) -> Result<(), Stop> {
     if args.verify_only || wanted.iter().any(|(key, _)| *key == SIGNING_CONFIG) {
         return Ok(());
     }
-    let settings = super::settings(Path::new("."))?;
-    let foreign = || settings.foreign_instance().map_or(Ok(None), |foreign| foreign.signing_config());
-    match settings.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some() || foreign().map_err(Stop::new)?.is_some() {
+    let own = super::settings(Path::new("."))?.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some();
+    let machines = scope == Scope::System && !wanted.iter().any(names_instance);
+    match own || machines && is_gitsigns()? {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "nothing says where to sign, and every commit would fail: name your instance with --client-trust-config FILE, \

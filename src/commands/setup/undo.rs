@@ -1,10 +1,11 @@
 //! `git keyless setup --undo`: what set-up changed, newest first, is what it was before.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use super::change::{Change, Way};
 use super::{gitsign, say};
-use crate::commands::Stop;
+use crate::commands::{Stop, shell_word};
 use crate::format::printable;
 use crate::outside::git::{self, Scope};
 
@@ -27,8 +28,10 @@ pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
             })?;
         }
     }
-    if !dry {
-        written.iter().try_for_each(|(_, change)| gitsign::forget(&change.now))?;
+    let files: BTreeSet<_> =
+        written.iter().map(|(_, change)| &change.now).filter(|name| gitsign::wrote(name)).collect();
+    for name in files {
+        say(&format!("  {} stays, since other repositories may name it; remove it if none does", printable(name)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,9 +43,10 @@ fn report(change: &Change, way: &Way, scope: Scope) -> Result<(), Stop> {
         Way::Unset => say(&format!("  {key} = {now} goes")),
         Way::Replace(was) => say(&format!("  {key} = {} again", printable(was))),
         Way::Theirs => say(&format!(
-            "  {key}: somebody has changed it since, so it stays; set-up found {} and set {now}: git config --{} --get-all {key}",
+            "  {key}: somebody has changed it since, so it stays; set-up found {} and set {now}: git config --{} --get-all {}",
             change.before,
-            scope.name()
+            scope.name(),
+            shell_word(key)
         )),
     }
 }
