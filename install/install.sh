@@ -46,7 +46,8 @@ inside() {
 if [ -n "$uninstall" ]; then
   [ -f "$list" ] || fail "nothing is installed in $prefix"
   if [ "$(git config --get gpg.x509.program 2>/dev/null)" = "$prefix/bin/git-keyless" ]; then
-    fail "git still uses it; first: git keyless setup --undo (or git config --unset gpg.x509.program)"
+    fail "git still uses it, and its commits would fail; first: git keyless setup --undo (or, where set-up did not set
+it: git config --global --unset KEY for each of gpg.format, gpg.x509.program, commit.gpgSign and tag.gpgSign)"
   fi
   # Files first, then the folders that were made for them, the innermost first, if nothing else is in them.
   while IFS= read -r line; do

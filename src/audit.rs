@@ -56,7 +56,7 @@ fn read_batch(repository: &Repository, revs: &[String]) -> Vec<Result<(Named, Ob
 
 fn read(repository: &Repository, rev: &str) -> Result<(Named, Object), Unreadable> {
     let named = repository.resolve(rev)?;
-    let found = repository.read(&named.id)?;
+    let found = repository.read(&named.id).map_err(|error| error.asked_as(rev))?;
     let object = Object::split(found.raw, found.kind, found.format, Some(named.id.clone()));
     Ok((named, object))
 }

@@ -729,6 +729,9 @@ impl fmt::Display for Reason {
                 write!(f, "{attributes} log entry attributes with {values} values instead of one with one")
             }
             Self::IdentityDenied { identity } => write!(f, "the policy denies {}", printable(identity)),
+            Self::IdentityNotAccepted { identity, accepted: 1 } => {
+                write!(f, "{} is not the one accepted identity", printable(identity))
+            }
             Self::IdentityNotAccepted { identity, accepted } => {
                 write!(f, "{} is none of the {accepted} accepted identities", printable(identity))
             }
@@ -768,7 +771,9 @@ impl fmt::Display for Reason {
             Self::TagNameMismatch { asked, tag } => {
                 write!(f, "the tag says its name is `{}`, it was asked for as `{}`", printable(tag), printable(asked))
             }
-            Self::TimeInFuture { time, now } => write!(f, "it was signed at {time}, after this machine's {now}"),
+            Self::TimeInFuture { time, now } => {
+                write!(f, "it was signed at {time}, after this machine's {}", now.whole())
+            }
             Self::TimeMissing => f.write_str("nobody who is known says when it was signed"),
             Self::TimestampInvalid(why) => write!(f, "the timestamp token does not verify: {why}"),
             Self::TimestampMalformed(why) => write!(f, "{why}"),

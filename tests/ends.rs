@@ -324,7 +324,9 @@ fn people_who_cannot_hear() {
         assert_eq!(code(&format!("exec \"$P\" {command} nowhere 2>/dev/full >&-")), 2, "{command}");
         let piped =
             format!("{{ sleep 0.05; \"$P\" {command}; echo $? >\"$H/code\"; }} | exec true; exit $(cat \"$H/code\")");
-        assert_eq!(code(&piped), 2, "{command}");
+        assert_eq!(code(&piped), 141, "{command}");
+        let silent = room.shell(&format!("{{ sleep 0.05; \"$P\" {command}; }} | exec true"), b"");
+        assert!(!silent.stderr.contains("standard output"), "{command}: {}", silent.stderr);
     }
     for command in ["-h", "verify -h", "frobnicate", "sandbox token --dir \"$H/sandbox\" --email a@example.test"] {
         for to in [">/dev/full", ">/dev/full 2>/dev/full", "2>/dev/full", ">&- 2>&-"] {

@@ -28,6 +28,8 @@ mod limits;
 #[cfg(feature = "sandbox")]
 mod login;
 mod man;
+#[cfg(feature = "sandbox")]
+mod newcomer;
 mod oracle;
 mod payload;
 mod properties;

@@ -31,19 +31,32 @@ use crate::trust::{MAX_TRUST_BYTES, TrustRoot};
 /// No verdict: usage, input or output.
 pub(crate) const NO_VERDICT: u8 = 2;
 
+/// What a shell says of a program that SIGPIPE ended.
+const NOBODY_READS: u8 = 141;
+
 /// Why a command stops without an answer: what happened, then what to do.
 #[derive(Debug)]
-pub(crate) struct Stop(String);
+pub(crate) struct Stop {
+    what: String,
+    /// Whoever read the output went away, as `head` does: nothing to complain about.
+    unread: bool,
+}
 
 impl Stop {
     pub(crate) fn new(what: impl std::fmt::Display) -> Self {
-        Self(what.to_string())
+        Self { what: what.to_string(), unread: false }
+    }
+
+    /// Standard output that cannot be written.
+    pub(crate) fn unwritten(error: &std::io::Error) -> Self {
+        let what = format!("cannot write to standard output: {error}");
+        Self { what, unread: error.kind() == std::io::ErrorKind::BrokenPipe }
     }
 }
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        self.what.fmt(f)
     }
 }
 
@@ -64,7 +77,10 @@ pub(crate) fn shell_word(text: &str) -> String {
 
 /// Prints why and gives the exit code.
 pub(crate) fn stopped(stop: &Stop) -> ExitCode {
-    complain(&stop.0);
+    if stop.unread {
+        return ExitCode::from(NOBODY_READS);
+    }
+    complain(&stop.what);
     ExitCode::from(NO_VERDICT)
 }
 

@@ -28,7 +28,7 @@ fn show(args: &cli::Show) -> Result<u8, Stop> {
     let here = Path::new(".");
     let repository = Repository::discover(here).map_err(Stop::new)?;
     let named = repository.resolve(&args.rev).map_err(Stop::new)?;
-    let found = repository.read(&named.id).map_err(Stop::new)?;
+    let found = repository.read(&named.id).map_err(|error| Stop::new(error.asked_as(&args.rev)))?;
     let object = Object::split(found.raw, found.kind, found.format, Some(named.id));
     if args.bundle {
         return bundle(&object);
@@ -50,8 +50,7 @@ fn bundle(object: &Object) -> Result<u8, Stop> {
 }
 
 fn print(text: &str) -> Result<(), Stop> {
-    writeln!(io::stdout().lock(), "{text}")
-        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+    writeln!(io::stdout().lock(), "{text}").map_err(|error| Stop::unwritten(&error))
 }
 
 fn text(rev: &str, object: &Object, report: &Report) -> String {
@@ -149,7 +148,11 @@ fn claimed(object: &Object) -> Vec<(String, String)> {
             format!("{} {}, index {}, log {}", entry.kind, entry.version, entry.log_index, hex(&entry.log_id)),
         );
         if let Some(proof) = &entry.proof {
-            row("  proof", format!("index {} of {}, {} hashes", proof.index, proof.size, proof.hashes.len()));
+            let hashes = match proof.hashes.len() {
+                1 => "1 hash".to_owned(),
+                more => format!("{more} hashes"),
+            };
+            row("  proof", format!("index {} of {}, {hashes}", proof.index, proof.size));
             let note = proof.checkpoint.clone().unwrap_or_default();
             note.lines().for_each(|line| row("  checkpoint", line.to_owned()));
         }

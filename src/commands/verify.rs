@@ -132,9 +132,7 @@ impl Printer {
 /// Flushed line by line, so that a reader never waits for what is already known.
 fn line(text: &str) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Stop::unwritten(&error))
 }
 
 /// For people: the verdict and what was judged, then why or who and when.

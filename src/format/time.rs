@@ -78,6 +78,11 @@ impl Time {
         u64::try_from(self.seconds()).ok().map(Duration::from_secs)
     }
 
+    /// Without its fraction, for people.
+    pub fn whole(self) -> Self {
+        Self::from_seconds(self.seconds()).unwrap_or(self)
+    }
+
     /// `YYYY-MM-DD`.
     pub fn date(self) -> String {
         self.to_string().chars().take(10).collect()

@@ -18,11 +18,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// git's own word for its version, if it is new enough.
+/// git's own word for its version, if it is new enough. It reads no configuration for it: one that is broken is no
+/// question of age.
 pub fn version() -> Result<String, Failure> {
     const INSTALL: &str = "install it: apt-get install git, dnf install git, apk add git, brew install git";
-    let output =
-        Command::new("git").arg("version").output().map_err(|_| Failure(format!("git is missing; {INSTALL}")))?;
+    let mut git = Command::new("git");
+    git.arg("version").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let output = git.output().map_err(|_| Failure(format!("git is missing; {INSTALL}")))?;
+    if !output.status.success() {
+        return Err(Failure(format!("git version failed ({}): {}", output.status, complaint(&output.stderr))));
+    }
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let parts = said.trim_start_matches("git version ").split(['.', ' ']).map(|part| part.parse::<u32>().ok());
     match parts.take(2).collect::<Vec<_>>().as_slice() {
@@ -48,9 +53,15 @@ pub fn output(args: &[&str]) -> Result<Vec<u8>, Failure> {
             "git {} failed ({}): {}",
             printable(&words()),
             output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
+            complaint(&output.stderr)
         ))),
     }
+}
+
+/// What git complains about, in one line.
+pub fn complaint(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// One of the files that `git config` writes.
@@ -94,11 +105,7 @@ pub fn read(scope: Scope) -> Result<Vec<Pair>, Failure> {
     match output.status.code() {
         // 1 is git's word for: nothing matches.
         Some(0 | 1) => pairs(&output.stdout),
-        _ => Err(Failure(format!(
-            "git cannot read its {} configuration: {}",
-            scope.name(),
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))),
+        _ => Err(Failure(format!("git cannot read its {} configuration: {}", scope.name(), complaint(&output.stderr)))),
     }
 }
 
@@ -114,18 +121,26 @@ fn pairs(printed: &[u8]) -> Result<Vec<Pair>, Failure> {
 
 /// One more value, behind those that are there.
 pub fn add(scope: Scope, key: &str, value: &str) -> Result<(), Failure> {
-    output(&["config", scope.flag(), "--add", key, value]).map(drop)
+    write(&["config", scope.flag(), "--add", key, value])
 }
 
 /// `value` in the place of the one that is exactly `was`.
 pub fn replace(scope: Scope, key: &str, was: &str, value: &str) -> Result<(), Failure> {
-    output(&["config", scope.flag(), key, value, &literally(was)]).map(drop)
+    write(&["config", scope.flag(), key, value, &literally(was)])
 }
 
 /// Takes the one value that is exactly `value` away. By a pattern: with `--fixed-value` git 2.39 crashes when another
 /// value of the key has no `=`.
 pub fn unset(scope: Scope, key: &str, value: &str) -> Result<(), Failure> {
-    output(&["config", scope.flag(), "--unset", key, &literally(value)]).map(drop)
+    write(&["config", scope.flag(), "--unset", key, &literally(value)])
+}
+
+/// A file that cannot be written is named as such.
+fn write(args: &[&str]) -> Result<(), Failure> {
+    output(args).map(drop).map_err(|failure| {
+        let locked = failure.0.split_once("could not lock config file ").and_then(|(_, rest)| rest.rsplit_once(": "));
+        locked.map_or_else(|| failure.clone(), |(file, why)| Failure(format!("{file} cannot be written: {why}")))
+    })
 }
 
 /// A POSIX extended regular expression for this very text.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sigstore::crypto::CosignVerificationKey;
+use sigstore::errors::SigstoreError;
 use sigstore::rekor::models as v1;
 use sigstore::rekor::models::checkpoint::SignedCheckpoint;
 use sigstore::rekor::models::hashedrekord;
@@ -370,7 +371,11 @@ fn second_opinion(entry: &Entry, body: &[u8], keys: &[LogKey<'_>]) -> Option<Res
     let size = u64::try_from(proof.size).ok().filter(|_| proof.index >= 0)?;
     let proof =
         v1::InclusionProof::new(proof.index, proof.root.as_slice().try_into().ok()?, size, hashes, Some(checkpoint));
-    Some(proof.verify(body, &key).map_err(|error| error.to_string()))
+    Some(proof.verify(body, &key).map_err(|error| match error {
+        SigstoreError::ConsistencyProofError(_) => "it is for another tree than its checkpoint".to_owned(),
+        SigstoreError::InclusionProofError(_) => "its hashes do not lead from this entry to its root".to_owned(),
+        other => other.to_string(),
+    }))
 }
 
 #[cfg(test)]

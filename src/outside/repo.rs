@@ -29,7 +29,7 @@ pub enum Unreadable {
     Object(String),
     /// A tree or a blob, which nobody signs.
     NotSigned {
-        /// Its id.
+        /// Its id, behind what was typed.
         id: String,
         /// What it is.
         kind: String,
@@ -39,6 +39,14 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// With the revision as it was typed.
+    pub fn asked_as(self, rev: &str) -> Self {
+        match self {
+            Self::NotSigned { id, kind } if id != rev => Self::NotSigned { id: format!("`{rev}` ({id})"), kind },
+            other => other,
+        }
+    }
+
     /// A stable word for JSON.
     pub fn code(&self) -> &'static str {
         match self {
@@ -126,7 +134,7 @@ impl Repository {
         let spec = match self.inner.rev_parse(BStr::new(rev)) {
             Ok(spec) => spec,
             // References that the library cannot read (reftable): git can, where it is.
-            Err(error) => return self.resolve_by_git(rev).ok_or_else(|| unknown(error.to_string())),
+            Err(error) => return self.resolve_by_git(rev).ok_or_else(|| self.unresolved(rev, &error.to_string())),
         };
         let id = spec.single().ok_or_else(|| unknown("it names a range".into()))?.detach();
         let tag =
@@ -135,6 +143,18 @@ impl Repository {
             reference.name.as_bstr().strip_prefix(b"refs/tags/").map(|name| name.to_str_lossy().into_owned())
         });
         Ok(Named { id: id.to_string(), tag })
+    }
+
+    /// Why not, without what the library says of its own inside.
+    fn unresolved(&self, rev: &str, error: &str) -> Unreadable {
+        let born = !self.inner.head().is_ok_and(|head| head.is_unborn());
+        Unreadable::Revision(match (born, error.contains("ambiguous")) {
+            (_, true) => format!("`{rev}` names several objects here: give more of it"),
+            (false, _) if rev.starts_with("HEAD") || rev.starts_with('@') => {
+                format!("`{rev}` names no object here: there is no commit yet")
+            }
+            _ => format!("`{rev}` names no object here"),
+        })
     }
 
     /// git looks for the repository itself, so that its own guards hold (`safe.directory`, `safe.bareRepository`), and

@@ -20,7 +20,12 @@ fn a_commit_over_ssh_asks_on_the_terminal() {
     answer_device(&address, ALICE, "allow");
     let (status, screen, out, err) = terminal.end(&room);
     assert_eq!((status, out.as_str(), err.as_str()), (0, "", ""), "{screen}");
-    for part in ["to sign in checkout on ", "Go on only if the page is of 127.0.0.1", "\u{2588}", "signing as alice@"] {
+    for part in [
+        "to sign a commit in the repository checkout, on ",
+        "Go on only if the page is of 127.0.0.1",
+        "\u{2588}",
+        "signing as alice@",
+    ] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
     room.check_signed();

@@ -10,7 +10,7 @@ use crate::config::{SETTINGS, TOKEN_COMMAND};
 use crate::outside::git::Seen;
 use crate::outside::process;
 
-const SET_UP: &str = "git keyless setup";
+const OWN_NAME: &str = if cfg!(windows) { "git-keyless.exe" } else { "git-keyless" };
 /// What programs that are not started from a shell have as PATH.
 const BARE_PATH: [&str; 4] = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin"];
 const VERSION_DEADLINE: Duration = Duration::from_secs(5);
@@ -37,7 +37,41 @@ fn format(seen: &[Seen]) -> Finding {
                 mend,
             )
         }
-        None => Finding::fault("gpg-format", &"not set: git asks gpg to sign", SET_UP),
+        None => Finding::fault("gpg-format", &"not set: git asks gpg to sign", ours("setup")),
+    }
+}
+
+/// A command of ours that can be typed here: by the path that was run where `git keyless` is not there.
+pub(super) fn ours(words: &str) -> String {
+    match (std::env::current_exe(), on_path(OWN_NAME, path_folders())) {
+        (Ok(program), None) => {
+            let program = program.display().to_string();
+            let plain = program.chars().all(|c| c.is_alphanumeric() || "/-_.+".contains(c));
+            let program = if plain { program } else { format!("'{}'", program.replace('\'', r"'\''")) };
+            format!("{program} {words}")
+        }
+        _ => format!("git keyless {words}"),
+    }
+}
+
+/// `git keyless` is `git-keyless` on PATH.
+pub(super) fn reachable() -> Option<Finding> {
+    let own = std::env::current_exe().ok().filter(|_| on_path(OWN_NAME, path_folders()).is_none())?;
+    let found = "git-keyless is not on PATH: there is no `git keyless` here";
+    Some(Finding::warning("path", &found, format!("put {} on PATH", own.parent()?.display())))
+}
+
+fn path_folders() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).collect::<Vec<_>>().into_iter()
+}
+
+/// What mends a wrong `gpg.x509.program`: set-up writes the user's file, which others outrank.
+fn mend(found: &Seen) -> String {
+    match found.scope.as_str() {
+        scope @ ("local" | "worktree") => format!("git config --{scope} --unset gpg.x509.program"),
+        "command" => format!("take gpg.x509.program out of {}", found.origin),
+        _ => ours("setup"),
     }
 }
 
@@ -52,29 +86,29 @@ fn scope(found: &Seen) -> &str {
 fn program(seen: &[Seen]) -> Finding {
     const CHECK: &str = "gpg-program";
     let Some(found) = last(seen, "gpg.x509.program") else {
-        return Finding::fault(CHECK, &"gpg.x509.program is not set: git asks gpgsm", SET_UP);
+        return Finding::fault(CHECK, &"gpg.x509.program is not set: git asks gpgsm", ours("setup"));
     };
     let name = found.value.as_deref().unwrap_or_default();
     let place = place(found);
     let path = match located(name) {
         Ok(path) => path,
-        Err(why) => return Finding::fault(CHECK, &format!("{name}, from {place}: {why}"), SET_UP),
+        Err(why) => return Finding::fault(CHECK, &format!("{name}, from {place}: {why}"), mend(found)),
     };
     let said = version_of(&path);
     let ours = format!("git-keyless {}", env!("CARGO_PKG_VERSION"));
     match said {
-        Err(why) => Finding::fault(CHECK, &format!("{}, from {place}: {why}", path.display()), SET_UP),
+        Err(why) => Finding::fault(CHECK, &format!("{}, from {place}: {why}", path.display()), mend(found)),
         Ok(said) if said != ours && said.starts_with("git-keyless ") => {
-            Finding::warning(CHECK, &format!("{} is {said}, this is {ours}", path.display()), SET_UP)
+            Finding::warning(CHECK, &format!("{} is {said}, this is {ours}", path.display()), mend(found))
         }
         Ok(said) if said != ours => {
-            Finding::fault(CHECK, &format!("{}, from {place}, is not git-keyless", path.display()), SET_UP)
+            Finding::fault(CHECK, &format!("{}, from {place}, is not git-keyless", path.display()), mend(found))
         }
         Ok(_) if !Path::new(name).is_absolute() && on_path(name, BARE_PATH.iter().map(PathBuf::from)).is_none() => {
             Finding::warning(
                 CHECK,
                 &format!("{name}, from {place}, is on this shell's PATH; a git that no shell started will not find it"),
-                SET_UP,
+                mend(found),
             )
         }
         Ok(said) => Finding::good(CHECK, &format!("{}, from {place}, is {said}", path.display())),
@@ -83,10 +117,9 @@ fn program(seen: &[Seen]) -> Finding {
 
 /// As git finds it: a name on PATH, or a path.
 fn located(name: &str) -> Result<PathBuf, String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
     let path = match name.contains('/') {
         true => PathBuf::from(name),
-        false => on_path(name, std::env::split_paths(&path)).ok_or("it is not on PATH")?,
+        false => on_path(name, path_folders()).ok_or("it is not on PATH")?,
     };
     match path.metadata() {
         Err(error) => Err(error.to_string()),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Finding, login, redacted, redacted_proxy};
+use super::{Finding, calls, login, redacted, redacted_proxy};
 use crate::commands::instance::instance;
 use crate::commands::{now, trust_root, wait_for};
 use crate::config::{Settings, TRUSTED_ROOT};
@@ -29,7 +29,7 @@ pub(super) fn examine(settings: &Settings, offline: bool) -> Vec<Finding> {
     };
     findings.extend(proxies());
     match instance(settings, now) {
-        Err(stop) => findings.push(Finding::fault("instance", &stop, "git keyless setup --client-trust-config FILE")),
+        Err(stop) => findings.push(Finding::fault("instance", &stop, calls::ours("setup --client-trust-config FILE"))),
         Ok(instance) => {
             let services = &instance.options.services;
             let url = redacted(&services.authority.url);
@@ -48,7 +48,7 @@ pub(super) fn examine(settings: &Settings, offline: bool) -> Vec<Finding> {
 fn root(settings: &Settings) -> Finding {
     const CHECK: &str = "trust-root";
     match trust_root(None, settings) {
-        Err(stop) => Finding::fault(CHECK, &stop, "git keyless setup --trusted-root FILE"),
+        Err(stop) => Finding::fault(CHECK, &stop, calls::ours("setup --trusted-root FILE")),
         Ok(root) => {
             let digest = hex(&root.digest);
             let digest = digest.get(..16).unwrap_or_default();
@@ -127,7 +127,7 @@ fn clock(server: Server, there: Time, now: Time) -> Option<Finding> {
     (apart > MAX_SKEW_SECONDS).then(|| {
         Finding::warning(
             "clock",
-            &format!("it is {now} here and {there} at the {server}, {apart} s apart"),
+            &format!("it is {} here and {there} at the {server}, {apart} s apart", now.whole()),
             "set this machine's clock",
         )
     })

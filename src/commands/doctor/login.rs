@@ -16,7 +16,7 @@ pub(super) fn examine(settings: &Settings, instance: &Instance) -> Vec<Finding> 
         Err(stop) => vec![Finding::fault("id-token", &stop, WAYS_OUT)],
         Ok(Source::Person(person)) => {
             let (kept, logged_in) = kept(settings, instance, &person);
-            vec![way(&person.way, logged_in), kept]
+            std::iter::once(way(&person.way, logged_in)).chain(kept).collect()
         }
         Ok(source) => vec![Finding::good("id-token", &format!("from {source}"))],
     }
@@ -33,10 +33,21 @@ fn way(way: &Way, logged_in: bool) -> Finding {
     }
 }
 
-/// What the keyring has, and whether that is somebody.
-fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, bool) {
+/// What the keyring has, and whether that is somebody. Nothing where git does not know who commits: that is found
+/// elsewhere.
+fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Option<Finding>, bool) {
+    let committer = match expected(settings) {
+        Ok(None) => committer().ok(),
+        _ => Some(committer().unwrap_or_default()),
+    };
+    let Some(committer) = committer else { return (None, false) };
+    let (finding, logged_in) = kept_for(&committer, settings, instance, person);
+    (Some(finding), logged_in)
+}
+
+fn kept_for(committer: &str, settings: &Settings, instance: &Instance, person: &Person) -> (Finding, bool) {
     const CHECK: &str = "kept-login";
-    match read(settings, instance, person) {
+    match read(committer, settings, instance, person) {
         Ok((Found::Nothing(keyring), Some(renewal))) => {
             let (subject, until) = (renewal.identity.subject.name(), renewal.until);
             (Finding::good(CHECK, &format!("of {subject}, renewed until {until}, in {keyring}")), true)
@@ -56,10 +67,15 @@ fn kept(settings: &Settings, instance: &Instance, person: &Person) -> (Finding, 
     }
 }
 
-fn read(settings: &Settings, instance: &Instance, person: &Person) -> Result<(Found, Option<Renewal>), Stop> {
-    let committer = if expected(settings)?.is_some() { committer().unwrap_or_default() } else { committer()? };
+fn read(
+    committer: &str,
+    settings: &Settings,
+    instance: &Instance,
+    person: &Person,
+) -> Result<(Found, Option<Renewal>), Stop> {
+    expected(settings)?;
     let signer = Signer::new(&instance.root, &instance.options).map_err(Stop::new)?;
-    let kept = Applicant { settings, instance, signer: &signer, committer: &committer }.kept(&person.login)?;
+    let kept = Applicant { settings, instance, signer: &signer, committer }.kept(&person.login)?;
     let found = kept.read(&signer)?;
     let renewal = match &found {
         Found::Credential(_, keyring) | Found::Nothing(keyring) => kept.renewal(*keyring)?,

@@ -19,7 +19,7 @@ use crate::cli;
 use crate::format::printable;
 use crate::outside::git::{self, Seen};
 
-/// Runs it. 0 when signing will work, 1 when it will not, 2 when that cannot be said.
+/// Runs it. 0 when nothing would stop signing, 1 when something does, 2 when that cannot be said.
 pub fn run(args: &cli::Doctor) -> ExitCode {
     match examine(args) {
         Ok(findings) => print(&findings, args.json).unwrap_or_else(|stop| stopped(&stop)),
@@ -29,6 +29,8 @@ pub fn run(args: &cli::Doctor) -> ExitCode {
 
 fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Stop> {
     let mut findings = vec![version()];
+    findings.extend(home());
+    findings.extend(calls::reachable());
     let seen = match git::seen() {
         Ok(seen) => seen,
         Err(failure) => {
@@ -52,6 +54,18 @@ fn version() -> Finding {
         Ok(version) => Finding::good("git", &format!("{version}; this is git-keyless {}", env!("CARGO_PKG_VERSION"))),
         Err(failure) => Finding::fault("git", &failure, "install a newer git"),
     }
+}
+
+/// git and this program read the user's files there.
+fn home() -> Option<Finding> {
+    let unset = std::env::var_os("HOME").is_none_or(|home| home.is_empty());
+    (unset && !cfg!(windows)).then(|| {
+        Finding::warning(
+            "home",
+            &"HOME is not set: git finds none of your own settings",
+            "export HOME=YOUR_HOME_FOLDER",
+        )
+    })
 }
 
 /// How much a finding matters.
@@ -119,14 +133,11 @@ fn print(findings: &[Finding], as_json: bool) -> Result<ExitCode, Stop> {
         }
         false => {
             let lines: String = findings.iter().map(line).collect();
-            let last = if signs { "Signing will work." } else { "Signing will not work." };
+            let last = if signs { "Nothing found that would stop signing." } else { "Signing will not work." };
             format!("{lines}{last}\n")
         }
     };
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))?;
+    io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Stop::unwritten(&error))?;
     Ok(if signs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, last};
 use crate::commands::instance::{Instance, instance};
-use crate::commands::{gpg, now, trusted_identities};
+use crate::commands::{gpg, now, session, trusted_identities};
 use crate::config::{FALLBACK_PROGRAM, Settings, TRUSTED_IDENTITY};
 use crate::outside::git::Seen;
 use crate::outside::terminal;
@@ -13,6 +13,7 @@ pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
         Some(_) => Finding::good("terminal", &"there is one: people are spoken to there"),
         None => Finding::note("terminal", &"there is none: nobody can be asked to log in"),
     });
+    findings.extend(committer(seen));
     findings.push(trusted(settings));
     findings.extend(publicity(settings, seen));
     findings.extend(fallback(settings));
@@ -23,6 +24,16 @@ pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
         },
     ));
     findings
+}
+
+/// Without one git makes no commit at all.
+fn committer(seen: &[Seen]) -> Option<Finding> {
+    session::committer().err()?;
+    let mend = match last(seen, "user.email") {
+        None => "git config --global user.email YOU@EXAMPLE.COM",
+        Some(_) => "git config --global user.name 'YOUR NAME'",
+    };
+    Some(Finding::fault("committer", &"git does not know who commits here", mend))
 }
 
 fn untrusted(note: &str) -> Finding {

@@ -13,9 +13,10 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Stop, stopped};
+use super::session::committer;
+use super::{Stop, complain, stopped};
 use crate::cli;
-use crate::config::{SIGNING_CONFIG, TRUSTED_IDENTITY, TRUSTED_ROOT};
+use crate::config::{SIGNING_CONFIG, Settings, TRUSTED_IDENTITY, TRUSTED_ROOT};
 use crate::format::printable;
 use crate::outside::files;
 use crate::outside::git::{self, Pair, Scope, Seen};
@@ -47,12 +48,22 @@ fn scope(args: &cli::Setup) -> Scope {
 fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     let git = git::version().map_err(Stop::new)?;
     let file = git::read(scope).map_err(Stop::new)?;
+    let introduces = !args.no_login && !args.verify_only && scope != Scope::System;
+    if introduces {
+        committer()?;
+    }
     let mut wanted = wanted(args)?;
     let taken = taken(args, scope, wanted.iter().any(names_instance))?;
     wanted.splice(0..0, taken.wanted.iter().cloned());
-    check_complete(args, scope, &wanted)?;
+    check_complete(args, scope, &file, &wanted)?;
     let changes = changes(&file, &wanted)?;
     show(&git, scope, &changes)?;
+    if scope == Scope::System {
+        in_homes(&wanted)?;
+    }
+    if introduces {
+        say("Then a login, and its identity goes into keyless.trustedIdentity (not with --no-login).")?;
+    }
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
@@ -61,13 +72,12 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     }
     taken.write()?;
     apply(scope, &file, &changes)?;
-    check_effective(&wanted)?;
-    let code = match args.no_login || args.verify_only || scope == Scope::System {
-        true => ExitCode::SUCCESS,
-        false => introduce(args, scope)?,
-    };
-    farewell(args, scope)?;
-    Ok(code)
+    let effective = is_effective(&wanted)?;
+    if introduces && !introduce(args, scope)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    farewell(args, scope, effective)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What gitsign is configured with, where that is asked for; or where it alone says where to sign: once set-up has said
@@ -154,11 +164,28 @@ fn program() -> Result<String, Stop> {
 }
 
 /// With `commit.gpgSign` and nowhere to sign, every commit would fail.
-fn check_complete(args: &cli::Setup, scope: Scope, wanted: &[(&'static str, String)]) -> Result<(), Stop> {
-    if args.verify_only || wanted.iter().any(|(key, _)| *key == SIGNING_CONFIG) {
+fn check_complete(
+    args: &cli::Setup,
+    scope: Scope,
+    file: &[Pair],
+    wanted: &[(&'static str, String)],
+) -> Result<(), Stop> {
+    if args.verify_only {
         return Ok(());
     }
-    let own = super::settings(Path::new("."))?.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some();
+    let planned = |key| wanted.iter().any(|(name, _)| *name == key);
+    // Whoever uses this machine has the machine's file, and nothing of whoever sets it up.
+    let here = |key| scope == Scope::System && change::values(file, key).last().is_some_and(Option::is_some);
+    let settings = if scope == Scope::System { Settings::default() } else { super::settings(Path::new("."))? };
+    let rooted =
+        planned(TRUSTED_ROOT) || here(TRUSTED_ROOT) || settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_some();
+    if let Some(path) = args.signing_config.as_ref().filter(|_| !rooted) {
+        check_public(path)?;
+    }
+    if planned(SIGNING_CONFIG) || here(SIGNING_CONFIG) {
+        return Ok(());
+    }
+    let own = settings.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some();
     let machines = scope == Scope::System && !wanted.iter().any(names_instance);
     match own || machines && is_gitsigns()? {
         true => Ok(()),
@@ -168,6 +195,35 @@ fn check_complete(args: &cli::Setup, scope: Scope, wanted: &[(&'static str, Stri
              to try signing, see git keyless sandbox ({SIGNING_CONFIG})"
         ))),
     }
+}
+
+/// The built-in trust root judges what the public instance makes, and nothing else.
+fn check_public(path: &Path) -> Result<(), Stop> {
+    let bytes = files::read_trusted(path, MAX_TRUST_BYTES, None).map_err(Stop::new)?;
+    let config = SigningConfig::parse(&bytes).map_err(Stop::new)?;
+    let services = config.services(super::now()?).map_err(Stop::new)?;
+    let url = services.authority.url.as_str();
+    let root = TrustRoot::public_good().map_err(Stop::new)?;
+    match root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
+        true => Ok(()),
+        false => Err(Stop::new(format!(
+            "{} names {url}, which is not the public instance, and no commit could be signed: name its trust root too, \
+             with --trusted-root FILE, or both in one with --client-trust-config FILE",
+            path.display()
+        ))),
+    }
+}
+
+/// What others on this machine may not be able to reach.
+fn in_homes(wanted: &[(&str, String)]) -> Result<(), Stop> {
+    let own = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let is_home = |path: &Path| {
+        ["/home", "/root", "/Users"].iter().any(|homes| path.starts_with(homes))
+            || own.as_ref().is_some_and(|home| path.starts_with(home))
+    };
+    wanted.iter().filter(|(_, value)| is_home(Path::new(value))).try_for_each(|(key, value)| {
+        say(&format!("note: {key} = {} is in somebody's home folder: others may not reach it", printable(value)))
+    })
 }
 
 fn changes(file: &[Pair], wanted: &[(&str, String)]) -> Result<Vec<Change>, Stop> {
@@ -212,23 +268,28 @@ fn apply(scope: Scope, file: &[Pair], changes: &[Change]) -> Result<(), Stop> {
     let next = written.last().map_or(1, |(number, _)| number + 1);
     for (number, change) in (next..).zip(changes) {
         change.apply(scope, number).map_err(|failure| {
-            Stop::new(format!("{failure}; what was set so far stays: run it again, or with --undo"))
+            Stop::new(match number == next {
+                true => format!("{failure}; nothing was set"),
+                false => format!("{failure}; what was set so far stays: run it again, or with --undo"),
+            })
         })?;
     }
     Ok(())
 }
 
 /// What git reads in the end may stand elsewhere: then set-up has done its part and git does something else.
-fn check_effective(wanted: &[(&str, String)]) -> Result<(), Stop> {
+fn is_effective(wanted: &[(&str, String)]) -> Result<bool, Stop> {
+    let mut effective = true;
     let seen = git::seen().map_err(Stop::new)?;
     for (key, now) in wanted {
         let Some(last) = seen.iter().rev().find(|seen| seen.key.eq_ignore_ascii_case(key)) else { continue };
         let same = last.value.as_deref() == Some(now) || last.value.is_none() && now == "true";
         if !same {
+            effective = false;
             say(&format!("note: here git reads {}", shadow(key, last)))?;
         }
     }
-    Ok(())
+    Ok(effective)
 }
 
 fn shadow(key: &str, last: &Seen) -> String {
@@ -237,19 +298,24 @@ fn shadow(key: &str, last: &Seen) -> String {
 }
 
 /// A login, a trial signature where it may be made, and the identity among those that are trusted.
-fn introduce(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
+/// Whether signing works, as far as it was tried.
+fn introduce(args: &cli::Setup, scope: Scope) -> Result<bool, Stop> {
     match trial::run(args.yes, scope) {
         Ok(introduced) => {
             if let Some(introduced) = introduced {
                 accept(scope, &introduced.who)?;
                 introduced.judge()?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(true)
         }
         Err(stop) => {
-            eprintln!("git-keyless: git is set up, and signing does not work yet: {}", printable(&stop.to_string()));
-            eprintln!("git-keyless: git keyless doctor says more; git keyless setup --undo takes it back");
-            Ok(ExitCode::FAILURE)
+            complain(&format!("git is set up, and signing does not work yet: {stop}"));
+            complain(&format!(
+                "every commit fails until that is mended: git keyless doctor says more, git keyless setup --{} --undo \
+                 takes it back",
+                scope.name()
+            ));
+            Ok(false)
         }
     }
 }
@@ -265,12 +331,16 @@ fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
     say(&format!("  {change}"))
 }
 
-fn farewell(args: &cli::Setup, scope: Scope) -> Result<(), Stop> {
+fn farewell(args: &cli::Setup, scope: Scope, effective: bool) -> Result<(), Stop> {
     let undo = format!("Undo: git keyless setup --{} --undo", scope.name());
+    if !effective {
+        return say(&format!("What outranks it decides here until that is gone: git keyless doctor says more. {undo}"));
+    }
     match args.verify_only {
         true => say(&format!("git log --show-signature now judges keyless signatures. {undo}")),
         false => say(&format!(
             "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
+             A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
              See them with git log --show-signature, or git keyless show. {undo}"
         )),
     }

@@ -10,13 +10,15 @@ use std::process::{Command, Stdio};
 
 use super::{agreed, say};
 use crate::commands::instance::{Instance, instance};
+use crate::commands::session::committer;
 use crate::commands::{Stop, identity, now, publicity, settings, wait_for};
 use crate::config::Settings;
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
 use crate::key::{self, Memo};
 use crate::outside::files::Folder;
-use crate::outside::git::Scope;
+use crate::outside::git::{Scope, complaint};
+use crate::outside::oidc::Occasion;
 use crate::policy::Accepted;
 use crate::trust::TrustRoot;
 use crate::verify::Verifier;
@@ -32,8 +34,9 @@ pub(super) fn run(yes: bool, scope: Scope) -> Result<Option<Introduced>, Stop> {
     let settings = settings(Path::new("."))?;
     let instance = instance(&settings, now()?)?;
     if may_publish(&instance, &settings)? {
-        let wanted =
-            yes || agreed("Say who you are, and make a trial signature? Nothing of it is kept.")? == Some(true);
+        const QUESTION: &str =
+            "Log in (kept for minutes), trust that identity from now on, and make a trial signature?";
+        let wanted = yes || agreed(QUESTION)? == Some(true);
         return if wanted { sign(&instance.root, scope).map(Some) } else { Ok(None) };
     }
     say(
@@ -128,19 +131,22 @@ struct Room {
     /// What leads git there.
     variable: &'static str,
     place: PathBuf,
+    /// Who commits around here: the room knows nobody.
+    committer: String,
     _folder: Folder,
 }
 
 impl Room {
     /// A repository's settings are tried in it, others in an empty repository; nothing of either is changed.
     fn new(scope: Scope) -> Result<Self, Stop> {
+        let committer = committer()?;
         let folder = Folder::new(&hex(&key::random::<8>().map_err(Stop::new)?)).map_err(Stop::new)?;
         if scope == Scope::Local {
             let place = folder.path().join("objects");
             fs::create_dir(&place).map_err(|error| Stop::new(format!("{}: {error}", place.display())))?;
-            return Ok(Self { variable: "GIT_OBJECT_DIRECTORY", place, _folder: folder });
+            return Ok(Self { variable: "GIT_OBJECT_DIRECTORY", place, committer, _folder: folder });
         }
-        let room = Self { variable: "GIT_DIR", place: folder.path().join("trial.git"), _folder: folder };
+        let room = Self { variable: "GIT_DIR", place: folder.path().join(Occasion::TRIAL), committer, _folder: folder };
         room.git(&["init", "-q", "--bare", "--template="], b"")?;
         Ok(room)
     }
@@ -154,6 +160,8 @@ impl Room {
         let name = command.get_program().to_string_lossy().into_owned();
         let failed = |why: &dyn std::fmt::Display| Stop::new(format!("{name}: {why}"));
         command.env(self.variable, &self.place);
+        command.envs([("GIT_AUTHOR_NAME", "trial"), ("GIT_COMMITTER_NAME", "trial")]);
+        command.envs([("GIT_AUTHOR_EMAIL", &self.committer), ("GIT_COMMITTER_EMAIL", &self.committer)]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -164,10 +172,10 @@ impl Room {
             pipe.write_all(input).map_err(|error| failed(&error))?;
         }
         let output = child.wait_with_output().map_err(|error| failed(&error))?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = complaint(&output.stderr);
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            false => Err(Stop::new(said.trim().trim_start_matches("git-keyless: "))),
+            false => Err(Stop::new(said.trim_start_matches("git-keyless: "))),
         }
     }
 }

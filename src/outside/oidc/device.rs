@@ -88,11 +88,12 @@ fn show(
         return Err(provider.unusable("its code is longer than a person can type"));
     }
     let what = match occasion.repository.as_str() {
-        "" => String::new(),
-        repository => format!(" in {repository}"),
+        "" => "to sign a commit".to_owned(),
+        Occasion::TRIAL => "for a trial signature".to_owned(),
+        repository => format!("to sign a commit in the repository {repository}"),
     };
     let mut lines = vec![
-        format!("git-keyless: to sign{what} on {}, log in with any browser, on any machine:", occasion.host),
+        format!("git-keyless: {what}, on {}, log in with any browser, on any machine:", occasion.host),
         format!("  address  {address}"),
         format!("  code     {code}"),
         format!("Go on only if the page is of {host}, shows this code, and you yourself are signing just now."),

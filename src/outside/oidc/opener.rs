@@ -56,7 +56,12 @@ impl Opener {
             let Some(found) = process::find(program) else { continue };
             match start(&found, arguments, address) {
                 Ok(child) => return Ok(Opened { program: program.clone(), child }),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    // The platform has several to try.
+                    if let [_] = self.0.as_slice() {
+                        why = format!("{program}, of keyless.browser, is not there");
+                    }
+                }
                 Err(error) => why = format!("{program}: {error}"),
             }
         }

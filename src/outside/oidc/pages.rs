@@ -13,6 +13,11 @@ pub struct Occasion {
     pub host: String,
 }
 
+impl Occasion {
+    /// The repository of a trial signature.
+    pub const TRIAL: &str = "git-keyless-trial.git";
+}
+
 /// One page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
@@ -27,7 +32,7 @@ pub(super) fn success(claims: &Claims, occasion: &Occasion, now: Time) -> Page {
         ("Issuer", claims.certified_issuer().to_owned()),
         ("Repository", occasion.repository.clone()),
         ("Machine", occasion.host.clone()),
-        ("Time", now.to_string()),
+        ("Time", now.whole().to_string()),
     ];
     let rows: String = rows
         .iter()

@@ -83,7 +83,8 @@ impl Surroundings {
             return Way::Neither("GIT_TERMINAL_PROMPT forbids it".to_owned());
         }
         if let Some(variable) = self.ci() {
-            return Way::Neither(format!("this is a job of a CI: {variable} is set"));
+            let mend = if self.terminal { format!("; if it is none: unset {variable}") } else { String::new() };
+            return Way::Neither(format!("this is a job of a CI: {variable} is set{mend}"));
         }
         if browser || self.reaches_browser() {
             return Way::Browser;
