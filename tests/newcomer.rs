@@ -203,7 +203,7 @@ fn revisions_that_name_nothing() {
 }
 
 #[test]
-fn who_is_taken_for_a_ci_is_told_why_and_a_browser_that_is_not_there_is_named() {
+fn a_browser_that_is_not_there_is_named_with_its_setting() {
     let home = start(Rekor::V1);
     let repo = person(&home);
     repo.config_unset("keyless.tokenCommand");

@@ -45,10 +45,7 @@ fn format(seen: &[Seen]) -> Finding {
 pub(super) fn ours(words: &str) -> String {
     match (std::env::current_exe(), on_path(OWN_NAME, path_folders())) {
         (Ok(program), None) => {
-            let program = program.display().to_string();
-            let plain = program.chars().all(|c| c.is_alphanumeric() || "/-_.+".contains(c));
-            let program = if plain { program } else { format!("'{}'", program.replace('\'', r"'\''")) };
-            format!("{program} {words}")
+            format!("{} {words}", shell_word(&program.to_string_lossy()))
         }
         _ => format!("git keyless {words}"),
     }

@@ -50,18 +50,17 @@ impl Opener {
     /// Starts the first program that there is.
     pub(super) fn open(&self, address: &str) -> Result<Opened, LoginFailure> {
         check_address(address)?;
-        let mut why = "no program for it is installed".to_owned();
+        let mut why = match self.0.as_slice() {
+            // The platform has several to try.
+            [words] => format!("{}, of keyless.browser, is not there", words.first().map_or("", String::as_str)),
+            _ => "no program for it is installed".to_owned(),
+        };
         for words in &self.0 {
             let Some((program, arguments)) = words.split_first() else { continue };
             let Some(found) = process::find(program) else { continue };
             match start(&found, arguments, address) {
                 Ok(child) => return Ok(Opened { program: program.clone(), child }),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    // The platform has several to try.
-                    if let [_] = self.0.as_slice() {
-                        why = format!("{program}, of keyless.browser, is not there");
-                    }
-                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => why = format!("{program}: {error}"),
             }
         }

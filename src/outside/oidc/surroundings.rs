@@ -210,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn who_sits_at_a_terminal_is_told_which_variable_to_unset() {
+        let why = |terminal| surroundings("linux", terminal, "CI=1").way(false);
+        let said = "this is a job of a CI: CI is set";
+        assert_eq!(why(true), Way::Neither(format!("{said}; if it is none: unset CI")));
+        assert_eq!(why(false), Way::Neither(said.to_owned()));
+    }
+
+    #[test]
     fn a_container_has_no_desktop() {
         let inside = Surroundings { container: true, ..surroundings("linux", true, "DISPLAY=:0") };
         assert_eq!(inside.way(false), Way::Device);
