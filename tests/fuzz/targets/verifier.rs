@@ -46,7 +46,7 @@ impl Good {
             _ => Kind::PushCertificate,
         };
         let raw = std::fs::read(name).unwrap();
-        let root = TrustRoot::parse(&std::fs::read(folder.join(value("trust: "))).unwrap(), "custom").unwrap();
+        let root = TrustRoot::parse(&std::fs::read(folder.join("..").join(value("trust: "))).unwrap(), "custom").unwrap();
         let object = Object::split(raw.clone(), kind, ObjectFormat::guess(&raw), None);
         let der = cms::dearmor(object.signature()).unwrap();
         let facts = facts_if_good(&root, &object).unwrap();
