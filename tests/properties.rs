@@ -196,6 +196,24 @@ fn says_no_more(poorer: &Report, report: &Report) -> bool {
     poorer.times.iter().all(|time| facts.times.contains(time)) && poorer.identity == facts.identity
 }
 
+/// A fact that was not verified is in no report.
+#[test]
+fn facts_are_of_what_was_verified() {
+    let wrong = on_all_cores(&Vector::all(), |vector| {
+        let report = vector.judge(&vector.object(), &Memo::new());
+        let (facts, held) = (report.facts(), |steps: &[usize]| steps.iter().all(|at| report.checks()[at - 1].holds()));
+        let right = [
+            facts.identity.is_some() == held(&[1, 2, 3, 4, 5]),
+            facts.certificate.is_some() == held(&[1, 2, 3]),
+            facts.tag.is_none() || held(&[1, 2, 3, 4, 5]),
+            facts.entries.is_empty() || held(&[2, 6]),
+            facts.times.is_empty() || held(&[7]),
+        ];
+        right.contains(&false).then(|| format!("{}: {right:?} {:?}", vector.name, report.checks()))
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn one_by_one_and_together_are_the_same() {
     let vectors = Vector::all();
