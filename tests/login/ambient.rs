@@ -7,7 +7,7 @@ use std::time::Duration;
 use git_keyless::format::id_token::IdToken;
 use git_keyless::format::time::Time;
 use git_keyless::outside::http::Http;
-use git_keyless::outside::oidc::ambient::{self, Ambient, Google, Impersonation};
+use git_keyless::outside::oidc::ambient;
 use git_keyless::outside::oidc::{self, Asking, DEFAULT_AUDIENCE, Source, Surroundings};
 use git_keyless::sandbox::Identity;
 use serde_json::json;
@@ -208,19 +208,20 @@ fn googles_impersonation() {
         true => reply("200 OK", "application/json", r#"{"access_token":"hunter2","expires_in":3599}"#),
         false => reply("200 OK", "application/json", &answer),
     });
-    let impersonating = |host: &str, credentials_url: String| {
-        let account = "robot@p.iam.gserviceaccount.com".to_owned();
-        let found = surroundings(&[("GCE_METADATA_HOST", host)]);
-        Source::Ambient(Ambient::Google(Google::found(&found, Some(Impersonation { account, credentials_url }))))
-    };
-    assert_eq!(ask(&impersonating(&server.host, server.url()), PATIENCE).as_deref(), Ok(WORKLOAD));
+    const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS";
+    let source = "google-impersonation:robot@p.iam.gserviceaccount.com";
+    check_signs(&room, Some(source), &[("GCE_METADATA_HOST", &server.host), (OVERRIDE, &format!("{}/", server.url()))]);
     let asked = server.asked();
     assert!(asked[0].starts_with("GET /computeMetadata/v1/instance/service-accounts/default/token "), "{}", asked[0]);
     let account = "POST /v1/projects/-/serviceAccounts/robot%40p%2Eiam%2Egserviceaccount%2Ecom:generateIdToken ";
     for part in [account, "authorization: Bearer hunter2", r#""audience":"sigstore""#, r#""includeEmail":true"#] {
         assert!(asked[1].contains(part), "{part}: {}", asked[1]);
     }
-    check_refuses(|host| impersonating(&server.host, format!("http://{host}")), &good, &room);
+    let source_of =
+        |host: &str| named(source, &[("GCE_METADATA_HOST", &server.host), (OVERRIDE, &format!("http://{host}"))]);
+    check_refuses(source_of, &good, &room);
+    let plain = named(source, &[("GCE_METADATA_HOST", &server.host), (OVERRIDE, "http://evil.test")]);
+    assert!(ask(&plain, PATIENCE).unwrap_err().contains("plain http"));
     assert!(ambient::named("google-impersonation", &surroundings(&[]), "a").unwrap_err().contains("ACCOUNT"));
 }
 

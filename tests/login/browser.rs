@@ -67,6 +67,30 @@ fn knocks_at_the_open_port_change_nothing() {
     assert!(token.unwrap().split('.').count() == 3);
 }
 
+/// Every user of the machine can read a command line.
+#[test]
+fn a_browser_is_started_with_nothing_that_helps_others() {
+    let room = Room::new();
+    let (token, ()) = asked(&room.person(Way::Browser), PATIENCE, || {
+        let start = room.start();
+        let secret = start.strip_prefix("http://localhost:").and_then(|rest| rest.split_once("/login/")).unwrap().1;
+        assert!(secret.len() >= 20 && !start.contains(['?', '#']), "{start}");
+        assert_eq!(get(&format!("{start}x")).status, 404);
+        let (host, _) = start.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        assert_eq!(get_as(&start, "evil.test", "GET").status, 421);
+        assert_eq!(get_as(&start, host, "POST").status, 405);
+        let reply = get(&start);
+        assert!(reply.status == 302 && reply.head.contains("no-referrer") && reply.head.contains("no-store"));
+        assert!(reply.location().starts_with(&format!("{}/auth?", room.issuer())), "{}", reply.head);
+        // Whoever comes second learns nothing, and the person is told that somebody was here.
+        let again = get(&start);
+        assert!(again.status == 410 && !again.head.contains("location:"), "{}", again.head);
+        assert!(again.body.contains("used already"), "{}", again.body);
+        assert_eq!(get(&log_in(&reply.location(), ALICE)).status, 200);
+    });
+    assert!(token.is_ok());
+}
+
 #[test]
 fn an_answer_is_taken_once() {
     let room = Room::new();

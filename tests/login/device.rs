@@ -1,5 +1,7 @@
 //! A code on the terminal: three streams that are files, a terminal of its own, and a browser somewhere else.
 
+use std::time::{Duration, Instant};
+
 use git_keyless::sandbox::{Fault, Service};
 
 use super::web::answer_device;
@@ -49,6 +51,25 @@ fn who_says_no_or_nothing() {
         assert!(screen.contains(expected), "{answer}: {err} {screen}");
         room.check_unsigned();
     }
+}
+
+/// RFC 8628 section 3.5: whoever is told to slow down asks five seconds later than before, from then on.
+#[test]
+fn who_is_told_to_slow_down_does() {
+    let room = Room::new();
+    let Some(terminal) = Terminal::start(&room, COMMIT, &[SSH]) else { return };
+    let address = terminal.shown("address  ");
+    terminal.shown("waiting for you, ");
+    std::thread::sleep(Duration::from_millis(300));
+    // By this clock the next question, a second later, comes before the first.
+    room.sandbox.switch(Service::IdentityProvider, Fault::Skewed(-30));
+    std::thread::sleep(Duration::from_millis(1500));
+    let told = Instant::now();
+    answer_device(&address, ALICE, "allow");
+    let (status, screen, ..) = terminal.end(&room);
+    assert_eq!(status, 0, "{screen}");
+    assert!(told.elapsed() > Duration::from_secs(4), "{:?}", told.elapsed());
+    room.check_signed();
 }
 
 #[test]

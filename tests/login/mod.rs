@@ -65,10 +65,15 @@ impl Room {
         path
     }
 
-    /// Where that browser was sent.
-    fn address(&self) -> String {
+    /// What that browser was started with.
+    fn start(&self) -> String {
         let file = self.repo.home().join("address");
         wait_for(|| std::fs::read_to_string(&file).ok())
+    }
+
+    /// Where that browser was sent.
+    fn address(&self) -> String {
+        web::set_out(&self.start())
     }
 
     /// `git commit` without any terminal, where a person may be asked.

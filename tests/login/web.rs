@@ -47,6 +47,13 @@ pub(crate) fn parameter(address: &str, name: &str) -> Option<String> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v.to_owned())
 }
 
+/// Where the address leads that a browser is started with.
+pub(crate) fn set_out(start: &str) -> String {
+    let reply = get(start);
+    assert_eq!(reply.status, 302, "{start}: {}", reply.body);
+    reply.location()
+}
+
 /// The person types an address into the sandbox's page; gives where the browser is sent then.
 pub(crate) fn log_in(address: &str, email: &str) -> String {
     assert_eq!(get(address).status, 200, "{address}");

@@ -115,7 +115,7 @@ fn sit(home: &Path, logins: &AtomicUsize, over: &AtomicBool) {
                 let address = std::fs::read_to_string(file.path()).unwrap();
                 std::fs::remove_file(file.path()).unwrap();
                 logins.fetch_add(1, Ordering::SeqCst);
-                assert_eq!(web::get(&web::log_in(&address, ALICE)).status, 200);
+                assert_eq!(web::get(&web::log_in(&web::set_out(&address), ALICE)).status, 200);
             }
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -117,6 +117,14 @@ impl Stack {
 
     /// Sets `repo` up as the documentation tells a user to, and gives the token.
     pub(crate) fn set_up(&self, repo: &Repo, route: Route, person: &Person) -> String {
+        self.lead(repo, route);
+        let token = self.token(person);
+        repo.config("keyless.idTokenFile", private(&repo.file("token", &token)));
+        token
+    }
+
+    /// Makes `repo` sign here, by whoever that is.
+    pub(crate) fn lead(&self, repo: &Repo, route: Route) {
         repo.config("gpg.format", "x509");
         repo.config("gpg.x509.program", PROGRAM);
         repo.config("commit.gpgSign", "true");
@@ -124,9 +132,6 @@ impl Stack {
         repo.config("keyless.trustedRoot", self.trusted_root());
         repo.config("keyless.signingConfig", self.dir.join(route.signing_config()));
         repo.config("keyless.timestamp", if route == Route::V1Token { "always" } else { "needed" });
-        let token = self.token(person);
-        repo.config("keyless.idTokenFile", private(&repo.file("token", &token)));
-        token
     }
 }
 

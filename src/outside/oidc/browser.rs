@@ -34,7 +34,7 @@ pub(super) async fn log_in(
     let attempt = Attempt::new(provider, &listener)?;
     terminal::say("git-keyless: log in with your browser, to sign; if none opens, open this address on this machine:");
     terminal::say(&format!("  {}", attempt.url));
-    let opened = match opener.open(attempt.url.as_str()) {
+    let opened = match opener.open(&listener.start_uri(&attempt.url)) {
         Ok(opened) => Some(opened),
         Err(failure) => by_hand(provider, failure).map(|()| None)?,
     };

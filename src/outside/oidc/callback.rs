@@ -1,19 +1,24 @@
-//! Where the browser comes back to: one path on this machine, open for one answer (RFC 8252 section 7.3).
+//! Where the browser sets out and comes back to: two paths on this machine, each good once (RFC 8252 section 7.3).
 //!
-//! The answer's page waits until the login is decided, so that it can say how that ended.
+//! Every user of this machine can read what a browser is started with. So that is a short address of ours which leads
+//! to the provider: state, nonce and challenge stand in no command line. The answer's page waits until the login is
+//! decided, so that it can say how that ended.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, LOCATION, REFERRER_POLICY,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openidconnect::url::form_urlencoded;
+use openidconnect::CsrfToken;
+use openidconnect::url::{Url, form_urlencoded};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -23,6 +28,8 @@ use super::pages::{self, Page};
 
 /// As every client of Sigstore has it, and some providers have it registered.
 const PATH: &str = "/auth/callback";
+/// What is behind it nobody can guess.
+const START: &str = "/login/";
 /// How often another port is tried when the one that IPv4 gave is taken under IPv6.
 const TRIES: usize = 16;
 /// How long a connection may take to send its head.
@@ -34,9 +41,8 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// The open place.
 pub(super) struct Listener {
-    port: u16,
+    place: Arc<Place>,
     answers: mpsc::Receiver<Answer>,
-    gone: Arc<Notify>,
     /// Ends with this.
     _connections: JoinSet<()>,
 }
@@ -77,18 +83,31 @@ impl Listener {
 
     fn serve(port: u16, listeners: Vec<TcpListener>) -> Self {
         let (sender, answers) = mpsc::channel(1);
-        let gone = Arc::new(Notify::new());
-        let place = Arc::new(Place { port, answered: AtomicBool::new(false), answers: sender, gone: gone.clone() });
+        let place = Arc::new(Place {
+            port,
+            start: OnceLock::new(),
+            started: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            answers: sender,
+            gone: Notify::new(),
+        });
         let mut connections = JoinSet::new();
         for listener in listeners {
             connections.spawn(accept(listener, place.clone()));
         }
-        Self { port, answers, gone, _connections: connections }
+        Self { place, answers, _connections: connections }
     }
 
     /// What the provider is told to send the browser back to.
     pub(super) fn redirect_uri(&self) -> String {
-        format!("http://localhost:{}{PATH}", self.port)
+        format!("http://localhost:{}{PATH}", self.place.port)
+    }
+
+    /// Another address of `provider`'s, which may be seen: it leads there once.
+    pub(super) fn start_uri(&self, provider: &Url) -> String {
+        let make =
+            || Start { path: format!("{START}{}", CsrfToken::new_random().secret()), leads_to: provider.clone() };
+        format!("http://localhost:{}{}", self.place.port, self.place.start.get_or_init(make).path)
     }
 
     /// The one answer.
@@ -101,16 +120,24 @@ impl Listener {
     pub(super) async fn close(self, answer: Answer, page: Page) {
         // Nobody waits for it where the window was closed.
         if answer.page.send(page).is_ok() {
-            let _ = tokio::time::timeout(LAST_PAGE_DEADLINE, self.gone.notified()).await;
+            let _ = tokio::time::timeout(LAST_PAGE_DEADLINE, self.place.gone.notified()).await;
         }
     }
 }
 
 struct Place {
     port: u16,
+    start: OnceLock<Start>,
+    started: AtomicBool,
     answered: AtomicBool,
     answers: mpsc::Sender<Answer>,
-    gone: Arc<Notify>,
+    gone: Notify,
+}
+
+/// Where the browser sets out.
+struct Start {
+    path: String,
+    leads_to: Url,
 }
 
 async fn accept(listener: TcpListener, place: Arc<Place>) {
@@ -150,11 +177,15 @@ async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBo
     if host != Some(&format!("localhost:{}", place.port)) {
         return response(StatusCode::MISDIRECTED_REQUEST, &pages::refused("That is not this address's name."));
     }
-    if request.uri().path() != PATH {
+    let start = place.start.get().filter(|start| start.path == request.uri().path());
+    if start.is_none() && request.uri().path() != PATH {
         return response(StatusCode::NOT_FOUND, &pages::refused("There is nothing here."));
     }
     if request.method() != Method::GET {
         return response(StatusCode::METHOD_NOT_ALLOWED, &pages::refused("This page is only for reading."));
+    }
+    if let Some(start) = start {
+        return set_out(start, place);
     }
     if place.answered.swap(true, Ordering::SeqCst) {
         return response(StatusCode::GONE, &pages::refused("This login was answered already; nothing was done."));
@@ -173,6 +204,20 @@ async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBo
     }
 }
 
+/// To the provider, the first time; for whoever comes later it leads nowhere, so that a stranger who was faster is seen.
+fn set_out(start: &Start, place: &Place) -> Response<Full<Bytes>> {
+    let Ok(location) = HeaderValue::from_str(start.leads_to.as_str()) else {
+        return response(StatusCode::NOT_FOUND, &pages::refused("There is nothing here."));
+    };
+    if place.started.swap(true, Ordering::SeqCst) {
+        let why = "This address was used already. If that was not you, do not log in: end the command and begin again.";
+        return response(StatusCode::GONE, &pages::refused(why));
+    }
+    let mut response = response(StatusCode::FOUND, &pages::refused("The login is elsewhere."));
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
 /// No asset from anywhere, no frame around it, nothing kept, and no address told to the next page.
 fn response(status: StatusCode, page: &Page) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(page.html.clone())));
@@ -185,7 +230,7 @@ fn response(status: StatusCode, page: &Page) -> Response<Full<Bytes>> {
         (CONTENT_SECURITY_POLICY, policy),
         (REFERRER_POLICY, "no-referrer"),
     ] {
-        response.headers_mut().insert(name, hyper::header::HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -22,20 +22,11 @@ pub struct Google {
     impersonation: Option<Impersonation>,
 }
 
-/// A service account that this machine may speak for.
-#[derive(Clone, Debug)]
-pub struct Impersonation {
-    /// Its address.
-    pub account: String,
-    /// Who gives its tokens.
-    pub credentials_url: String,
-}
-
-impl Impersonation {
-    /// By Google's own service.
-    pub fn of(account: String) -> Self {
-        Self { account, credentials_url: CREDENTIALS_URL.to_owned() }
-    }
+/// A service account that this machine may speak for, and who gives its tokens.
+#[derive(Clone)]
+struct Impersonation {
+    account: String,
+    credentials_url: String,
 }
 
 #[derive(Deserialize)]
@@ -49,10 +40,15 @@ struct Answer {
 }
 
 impl Google {
-    /// `GCE_METADATA_HOST` is what Google's own clients know it by.
-    pub fn found(surroundings: &Surroundings, impersonation: Option<Impersonation>) -> Self {
-        let host = surroundings.variable("GCE_METADATA_HOST").unwrap_or(METADATA_HOST).to_owned();
-        Self { host, impersonation }
+    /// As the machine's own account, or as the `account` that it may speak for. Where the servers are is said by the
+    /// variables that Google's own clients know them by.
+    pub fn found(surroundings: &Surroundings, account: Option<String>) -> Self {
+        let place = |variable: &str, usual: &str| surroundings.variable(variable).unwrap_or(usual).to_owned();
+        let credentials_url = place("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", CREDENTIALS_URL);
+        Self {
+            host: place("GCE_METADATA_HOST", METADATA_HOST),
+            impersonation: account.map(|account| Impersonation { account, credentials_url }),
+        }
     }
 
     pub(super) async fn request(&self, asking: Asking<'_>) -> Result<Zeroizing<String>, Failure> {
@@ -74,7 +70,8 @@ impl Google {
         let body = ask(&metadata, &[FLAVOR], None, asking).await?;
         let access = field(&metadata, &body, |access: Access| access.access_token)?;
         let account = utf8_percent_encode(&of.account, NON_ALPHANUMERIC);
-        let endpoint = format!("{}/v1/projects/-/serviceAccounts/{account}:generateIdToken", of.credentials_url);
+        let service = of.credentials_url.trim_end_matches('/');
+        let endpoint = format!("{service}/v1/projects/-/serviceAccounts/{account}:generateIdToken");
         let endpoint = Endpoint::parse(Server::IdentityProvider, &endpoint)?;
         let wanted = serde_json::json!({ "audience": asking.audience, "includeEmail": true }).to_string();
         let authorization = Zeroizing::new(format!("Bearer {}", access.as_str()));

@@ -19,7 +19,7 @@ use crate::format::id_token::IdToken;
 use crate::outside::http::{Endpoint, Failure, Request};
 
 pub use github::GitHub;
-pub use google::{Google, Impersonation};
+pub use google::Google;
 pub use printed::Printed;
 pub use spiffe::Spiffe;
 pub use vault::Vault;
@@ -108,7 +108,7 @@ pub fn named(name: &str, surroundings: &Surroundings, audience: &str) -> Result<
                 Some(account) => account.to_owned(),
                 None => needs("GOOGLE_SERVICE_ACCOUNT_NAME", "name the account: google-impersonation:ACCOUNT")?,
             };
-            Ok(Source::Ambient(Ambient::Google(Google::found(surroundings, Some(Impersonation::of(account))))))
+            Ok(Source::Ambient(Ambient::Google(Google::found(surroundings, Some(account)))))
         }
         ("aws", None) => file(needs("AWS_WEB_IDENTITY_TOKEN_FILE", "give the pod a service account with a role")?),
         ("azure", None) => file(needs("AZURE_FEDERATED_TOKEN_FILE", "give the pod workload identity")?),
