@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::suite::http;
-use crate::suite::stack::{Person, Stack};
+use crate::suite::stack::{Person, Service, Stack};
 
 impl Stack {
     /// The whole one, or none with a notice.
@@ -22,6 +22,11 @@ impl Stack {
     /// The one whose certificates carry no SCT and whose trust root lists no CT log.
     pub(crate) fn without_ct() -> Option<&'static Self> {
         stacks().map(|[_, without]| without)
+    }
+
+    /// The port that the servers see each other on and that is nobody's yet.
+    pub(crate) fn guest(&self) -> u16 {
+        self.port(Service::Oidc) + 7
     }
 
     /// The one that `stack/` runs in `dir` on the ports from `base`.
@@ -87,11 +92,11 @@ fn start(bin: &Path) -> ([Stack; 2], Child) {
     panic!("the servers do not start:\n{said}");
 }
 
-/// Two runs of seven free ports each. Where to look first depends on the process, so that two runs seldom meet.
+/// Two runs of eight free ports each. Where to look first depends on the process, so that two runs seldom meet.
 fn free_bases() -> [u16; 2] {
     let first = u16::try_from(std::process::id() % 500).unwrap();
     let candidates = (0..500).map(|n| 22_000 + (first + n) % 500 * 20);
-    let free = |base: u16| (base..base + 7).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let free = |base: u16| (base..base + 8).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     let mut found = candidates.filter(|&base| free(base) && free(base + 10)).map(|base| [base, base + 10]);
     found.next().expect("no free ports between 22000 and 32000")
 }

@@ -128,17 +128,28 @@ struct Provider {
 }
 
 impl Provider {
+    /// On this machine.
     fn start() -> Option<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::run(Command::new("node"), port)
+    }
+
+    /// Among the servers, which see nothing else of this machine.
+    fn start_inside(stack: &Stack) -> Option<Self> {
+        let mut enter = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/stack/enter.sh"));
+        enter.arg(&stack.dir).arg("node");
+        Self::run(enter, stack.guest())
+    }
+
+    fn run(mut node: Command, port: u16) -> Option<Self> {
         let folder = installed("oidc-provider/node_modules")?;
         if crate::support::installed("node").is_none() {
             skipped("no node: logging in at oidc-provider was not tried");
             return None;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/login/provider.mjs");
-        let mut command = Command::new("node");
-        command.arg(script).arg(port.to_string()).arg(folder.parent().unwrap());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap();
+        node.arg(script).arg(port.to_string()).arg(folder.parent().unwrap());
+        let mut child = node.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.map_while(Result::ok).any(|line| line == "ready"), "oidc-provider did not start");
         Some(Self { child, issuer: format!("http://127.0.0.1:{port}") })
@@ -264,7 +275,9 @@ fn a_login_that_a_provider_of_others_renews() {
 #[test]
 fn a_code_at_a_provider_of_others_signs_a_commit() {
     let Some(stack) = Stack::shared() else { return };
-    let (Some(chromium), Some(provider)) = (installed("chromium/chromium"), Provider::start()) else { return };
+    let (Some(chromium), Some(provider)) = (installed("chromium/chromium"), Provider::start_inside(stack)) else {
+        return;
+    };
     let Some(script) = crate::support::installed("script") else {
         skipped("no script(1), which makes terminals: a code at oidc-provider was not tried");
         return;
