@@ -111,6 +111,30 @@ fn without_a_terminal_only_what_the_settings_allow() {
     });
 }
 
+/// Whoever may log in is named; that this may become public under an address that hides is another question.
+#[test]
+fn a_login_by_hand_publishes_no_more_than_a_commit() {
+    let hidden = "1+alice@users.noreply.github.com";
+    std::thread::scope(|scope| {
+        for (committer, goes_out) in [(hidden, false), (ALICE, true)] {
+            scope.spawn(move || {
+                let public = Public::new();
+                public.set(&["allow"]);
+                public.desk.repo.config("keyless.issuer", public.desk.issuer());
+                public.desk.repo.config("keyless.expectedIdentity", public.pair());
+                let mut command = public.desk.repo.command("setsid");
+                public.variables(&mut command);
+                command.env_remove("SIGSTORE_ID_TOKEN").env("GIT_COMMITTER_EMAIL", committer);
+                command.args(["--wait", PROGRAM, "login"]);
+                let answer = answer_to(command, b"");
+                assert_eq!((answer.code, public.desk.logins()), (2, 1), "{committer}: {}", answer.stderr);
+                assert_eq!(public.heard.load(Ordering::SeqCst) > 0, goes_out, "{committer}: {}", answer.stderr);
+                assert_ne!(answer.stderr.contains("keyless.publicIdentity"), goes_out, "{}", answer.stderr);
+            });
+        }
+    });
+}
+
 #[test]
 fn on_a_terminal_the_person_is_asked() {
     std::thread::scope(|scope| {
