@@ -10,7 +10,7 @@ use crate::config::{EXPECTED_IDENTITY, Settings};
 use crate::format::cert::Subject;
 use crate::format::id_token::Claims;
 use crate::format::printable;
-use crate::outside::oidc::{CheckedToken, Login, LoginFailure, Person, Source};
+use crate::outside::oidc::{self, CheckedToken, LoginFailure, Person, Source};
 use crate::outside::session::{Keyring, Turn};
 use crate::outside::terminal;
 use crate::policy::Accepted;
@@ -29,6 +29,14 @@ pub(crate) struct Applicant<'a> {
     pub(crate) committer: &'a str,
 }
 
+/// A login that nothing kept makes unnecessary, and where it will be kept.
+struct Login<'a> {
+    who: &'a identity::Signer,
+    person: &'a Person,
+    kept: &'a Kept,
+    keyring: Keyring,
+}
+
 impl Applicant<'_> {
     /// For a signature. A token that somebody named is always used, and what it buys is never kept.
     pub(crate) async fn credential(&self) -> Result<Credential, Stop> {
@@ -44,7 +52,7 @@ impl Applicant<'_> {
                 // Whoever had the turn before may have logged in for this one too.
                 match kept.read(self.signer)? {
                     Found::Credential(credential, _) => self.reuse(*credential),
-                    _ => self.obtain(&who, person, &kept, keyring).await,
+                    _ => self.obtain(&Login { who: &who, person, kept: &kept, keyring }).await,
                 }
             }
             Found::NoKeyring(why) => {
@@ -69,7 +77,7 @@ impl Applicant<'_> {
             Found::NoKeyring(why) => Err(Stop::new(format!("a login could not be kept: {why}"))),
             Found::Credential(_, keyring) | Found::Nothing(keyring) => {
                 let _turn = take_turn();
-                let credential = self.log_in(&who, person, &kept, keyring).await?;
+                let credential = self.log_in(&Login { who: &who, person, kept: &kept, keyring }).await?;
                 kept.write(keyring, &credential).map_err(Stop::new)?;
                 Ok((credential, keyring))
             }
@@ -77,7 +85,7 @@ impl Applicant<'_> {
     }
 
     /// Where its credential is kept.
-    pub(crate) fn kept(&self, login: &Login) -> Result<Kept, Stop> {
+    pub(crate) fn kept(&self, login: &oidc::Login) -> Result<Kept, Stop> {
         Kept::of(self.settings, self.instance, login, self.committer)
     }
 
@@ -85,31 +93,20 @@ impl Applicant<'_> {
         publicity::check_kept(self.settings, self.instance, credential.identity()).map(|()| credential)
     }
 
-    async fn obtain(
-        &self,
-        who: &identity::Signer,
-        person: &Person,
-        kept: &Kept,
-        keyring: Keyring,
-    ) -> Result<Credential, Stop> {
-        let credential = match self.renewed(who, person, kept, keyring).await? {
+    async fn obtain(&self, login: &Login<'_>) -> Result<Credential, Stop> {
+        let credential = match self.renewed(login).await? {
             Some(credential) => credential,
-            None => self.log_in(who, person, kept, keyring).await?,
+            None => self.log_in(login).await?,
         };
-        if let Err(why) = kept.write(keyring, &credential) {
+        if let Err(why) = login.kept.write(login.keyring, &credential) {
             terminal::say(&format!("git-keyless: this login is not kept: {why}"));
         }
         Ok(credential)
     }
 
     /// By somebody who is asked. What renews it is kept last: for whom this is refused, nothing is.
-    async fn log_in(
-        &self,
-        who: &identity::Signer,
-        person: &Person,
-        kept: &Kept,
-        keyring: Keyring,
-    ) -> Result<Credential, Stop> {
+    async fn log_in(&self, login: &Login<'_>) -> Result<Credential, Stop> {
+        let Login { who, person, kept, keyring } = *login;
         let (token, refresh) = identity::login(who, person, kept.renews()).await?;
         let claims = token.claims().clone();
         let credential = self.certify(token).await?;
@@ -129,13 +126,8 @@ impl Applicant<'_> {
     }
 
     /// Without anybody, if somebody has logged in before and the provider still agrees.
-    async fn renewed(
-        &self,
-        who: &identity::Signer,
-        person: &Person,
-        kept: &Kept,
-        keyring: Keyring,
-    ) -> Result<Option<Credential>, Stop> {
+    async fn renewed(&self, login: &Login<'_>) -> Result<Option<Credential>, Stop> {
+        let Login { who, person, kept, keyring } = *login;
         let Some(renewal) = kept.renewal(keyring)? else { return Ok(None) };
         let (token, refresh) = match identity::renew(who, person, &renewal.refresh).await {
             Ok((token, refresh)) if renewal.is_of(token.claims()) => (token, refresh),

@@ -12,7 +12,7 @@ use super::{Stop, stopped};
 use crate::cli;
 use crate::format::{hex, printable};
 use crate::key;
-use crate::outside::git;
+use crate::outside::{git, process};
 use crate::sandbox::{Options, Rekor, Sandbox};
 
 /// Runs it. 0 when everything went as it must, 2 when it did not.
@@ -205,17 +205,8 @@ impl Room {
     /// What a command prints, if it succeeds.
     fn quietly(&self, args: &[&str], input: Option<&str>) -> Result<String, Stop> {
         let failed = |why: &dyn std::fmt::Display| Stop::new(format!("git {}: {why}", args.join(" ")));
-        let mut command = self.command(args);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(&error))?;
-        if let Some(mut pipe) = child.stdin.take() {
-            pipe.write_all(input.unwrap_or_default().as_bytes()).map_err(|error| failed(&error))?;
-        }
-        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        let input = input.unwrap_or_default().as_bytes();
+        let output = process::fed(&mut self.command(args), input).map_err(|error| failed(&error))?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             false => Err(failed(&String::from_utf8_lossy(&output.stderr))),

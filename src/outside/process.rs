@@ -3,9 +3,9 @@
 //! No pipe of git's is inherited: one that a child of a child holds open would keep git waiting long after we are gone.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,8 +43,8 @@ impl fmt::Display for Failure {
 
 /// A program by its absolute path, or by its name in an absolute folder of PATH: never what happens to lie in the working
 /// tree.
-pub fn find(name: &str) -> Option<PathBuf> {
-    let path = Path::new(name);
+pub fn find(name: impl AsRef<Path>) -> Option<PathBuf> {
+    let path = name.as_ref();
     if path.is_absolute() {
         return path.is_file().then(|| path.to_path_buf());
     }
@@ -92,6 +92,16 @@ fn printed(mut command: Command, limit: usize, deadline: Duration) -> Result<Zer
 pub fn answer(mut program: Command, limit: usize, deadline: Duration) -> Result<(Vec<u8>, ExitStatus), Failure> {
     program.stderr(Stdio::null());
     run(program, true, limit, deadline).map(|(mut printed, status)| (std::mem::take(&mut *printed), status))
+}
+
+/// All that a program says to a small `input`, however long it takes.
+pub fn fed(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(input)?;
+    }
+    child.wait_with_output()
 }
 
 fn run(

@@ -64,15 +64,10 @@ fn passes(settings: &Settings) -> Result<bool, Stop> {
 pub(in crate::commands) fn find(name: &str) -> Result<PathBuf, String> {
     let path = files::expand(name)?;
     let own = std::env::current_exe().and_then(fs::canonicalize).ok();
-    let found = match path.components().count() {
-        _ if path.is_absolute() => Some(path).filter(|path| path.is_file()),
-        1 => std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(&path))
-            .find(|file| file.is_file()),
-        _ => return Err(format!("`{name}` is a relative path; name it from / or by its name on PATH")),
-    };
-    let found = found.ok_or_else(|| format!("`{name}` is not there; install it, or name another"))?;
+    if !path.is_absolute() && path.components().count() != 1 {
+        return Err(format!("`{name}` is a relative path; name it from / or by its name on PATH"));
+    }
+    let found = process::find(&path).ok_or_else(|| format!("`{name}` is not there; install it, or name another"))?;
     match own.is_some_and(|own| fs::canonicalize(&found).is_ok_and(|found| found == own)) {
         true => Err(format!("`{name}` is this program; name the one that made the signature, such as gpgsm")),
         false => Ok(found),

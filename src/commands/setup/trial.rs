@@ -4,9 +4,8 @@
 //! person has agreed to more: by `keyless.publicIdentity=allow`, or here.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{agreed, say};
 use crate::commands::instance::{Instance, instance};
@@ -19,6 +18,7 @@ use crate::key::{self, Memo};
 use crate::outside::files::Folder;
 use crate::outside::git::{Scope, complaint};
 use crate::outside::oidc::Occasion;
+use crate::outside::process;
 use crate::policy::Accepted;
 use crate::trust::TrustRoot;
 use crate::verify::Verifier;
@@ -162,16 +162,7 @@ impl Room {
         command.env(self.variable, &self.place);
         command.envs([("GIT_AUTHOR_NAME", "trial"), ("GIT_COMMITTER_NAME", "trial")]);
         command.envs([("GIT_AUTHOR_EMAIL", &self.committer), ("GIT_COMMITTER_EMAIL", &self.committer)]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(&error))?;
-        if let Some(mut pipe) = child.stdin.take() {
-            pipe.write_all(input).map_err(|error| failed(&error))?;
-        }
-        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        let output = process::fed(command, input).map_err(|error| failed(&error))?;
         let said = complaint(&output.stderr);
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
