@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, ClientBuilder, Method, Response, Url, header, redirect};
 
+use super::terminal;
 use crate::format::printable;
 
 /// Most characters of an answer that an error quotes.
@@ -205,8 +206,14 @@ impl Http {
         Self::default()
     }
 
-    /// One exchange.
+    /// One exchange. On a terminal it says whom it waits for, should that take long.
     pub async fn send(&self, request: Request<'_>) -> Result<Reply, Failure> {
+        let (server, host, most) = (request.endpoint.server, request.endpoint.host(), request.deadline.as_secs());
+        let told = |seconds| format!("git-keyless: waiting for the {server} {host}, {seconds} of at most {most} s");
+        terminal::watched(told, self.exchange(request)).await
+    }
+
+    async fn exchange(&self, request: Request<'_>) -> Result<Reply, Failure> {
         let Request { endpoint, body, accept, headers, limit, deadline } = request;
         let late = || endpoint.failure(Fault::Late { deadline });
         let started = Instant::now();

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::format::printable;
 
@@ -20,6 +20,10 @@ const KEYBOARD: &str = "/dev/tty";
 const MAX_ANSWER: u64 = 256;
 /// How long an answer is waited for, as for a login in a browser.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a person waits without asking what for.
+const QUIET: Duration = Duration::from_secs(2);
+/// How often the seconds are counted.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The terminal that this process belongs to; under a CI or an IDE there is none.
 pub fn device() -> Option<File> {
@@ -100,6 +104,18 @@ impl Status {
         // Who no longer hears it needs no countdown either.
         let _ = write!(device, "\r{text:<width$}", width = self.width).and_then(|()| device.flush());
         self.width = text.chars().count();
+    }
+}
+
+/// Does the work, and says what it is waiting for once that takes long: `told` gets the seconds.
+pub async fn watched<T>(told: impl Fn(u64) -> String, work: impl Future<Output = T>) -> T {
+    let (mut work, began, mut status) = (std::pin::pin!(work), Instant::now(), None);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(if status.is_none() { QUIET } else { TICK }) => {}
+        }
+        status.get_or_insert_with(Status::open).show(&told(began.elapsed().as_secs()));
     }
 }
 

@@ -248,6 +248,28 @@ fn what_somebody_changed_is_not_used() {
     assert!(refused.stderr.contains("keyless.expectedIdentity wants bob@example.test"), "{}", refused.stderr);
 }
 
+/// Nobody looks at a terminal that says nothing for half a minute.
+#[test]
+fn whoever_waits_long_sees_for_what() {
+    std::thread::scope(|scope| {
+        for (terminal, expected) in [("xterm", true), ("dumb", false)] {
+            scope.spawn(move || {
+                let desk = Desk::new();
+                desk.repo.config("keyless.credentialStore", "none");
+                desk.sandbox.switch(Service::TransparencyLog, Fault::Slow(Duration::from_millis(3300)));
+                let variables = |command: &mut std::process::Command| _ = command.env("TERM", terminal);
+                let line = "git commit -q -S --allow-empty -m x";
+                let Some((code, screen)) = desk.on_terminal(line, "", variables) else { return };
+                assert_eq!(code, 0, "{screen}");
+                let said = "\rgit-keyless: waiting for the transparency log 127.0.0.1, 2 of at most 40 s";
+                assert_eq!(screen.contains(said), expected, "{terminal}: {screen}");
+                // Gone when it is over: blanks in its place, and the cursor where it began.
+                assert_eq!(screen.contains(&format!("\r{:<60}", "")), expected, "{terminal}: {screen}");
+            });
+        }
+    });
+}
+
 /// With less than a minute left it is not begun with.
 #[test]
 fn what_is_over_or_nearly_is_not_used() {
