@@ -5,7 +5,7 @@ use git_keyless::format::object::Object;
 use git_keyless::key::Memo;
 use git_keyless::report::{Facts, Verdict};
 
-use crate::corpus::on_all_cores;
+use crate::cores::on_all_cores;
 use crate::vectors::Vector;
 
 /// Bytes of `case` of which a bit was turned over and the signature stayed good for all that it was good for. `bits` says

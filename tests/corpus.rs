@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use git_keyless::format::object::{Kind, Object, ObjectFormat};
 use git_keyless::format::time::Time;
@@ -16,6 +15,8 @@ use git_keyless::policy::{Circumstance, Policy};
 use git_keyless::report::{Outcome, Report, TimeSource, Verdict};
 use git_keyless::trust::TrustRoot;
 use git_keyless::verify::Verifier;
+
+use crate::cores::on_all_cores;
 
 /// One row of `index.csv.gz` with its object.
 pub(crate) struct Row {
@@ -115,21 +116,6 @@ pub(crate) fn rows() -> Option<Vec<Row>> {
 /// Far enough in the future that history is history.
 pub(crate) fn now() -> Time {
     Time::parse("2026-11-20T00:00:00Z").unwrap()
-}
-
-/// Calls `each` for every row, on all cores; whatever it returns is collected.
-pub(crate) fn on_all_cores<R: Sync, T: Send>(rows: &[R], each: impl Fn(&R) -> Option<T> + Sync) -> Vec<T> {
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    found.lock().unwrap().extend(each(row));
-                }
-            });
-        }
-    });
-    found.into_inner().unwrap()
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use crate::cores::on_all_cores;
 use crate::support::{Answer, Git, PROGRAM, Repo, answer_to};
+use crate::vectors::{Expected, Vector, vectors};
 
 const ARMOR: &str = "-----BEGIN SIGNED MESSAGE-----\nMAA=\n-----END SIGNED MESSAGE-----\n";
 const PAYLOAD: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nx\n";
@@ -177,4 +179,43 @@ fn git_shows_each_kind_of_refusal() {
         let parameters = repo.run(["-c", "keyless.requireTrusted=true", "verify-commit", &bad]);
         assert!(parameters.stderr.contains("bad signature"), "git -c must win: {}", parameters.stderr);
     }
+}
+
+/// What git's door says: the words of the outcome table, and with which exit code.
+fn words(expected: &Expected, accepted: bool) -> (&'static str, &'static str, i32) {
+    match (expected.0.as_str(), expected.1.as_deref()) {
+        ("good", _) if accepted => ("GOODSIG", "TRUST_FULLY", 0),
+        ("good", _) | (_, Some("identity-not-accepted")) => ("GOODSIG", "TRUST_UNDEFINED", 0),
+        (_, Some("identity-denied")) => ("REVKEYSIG", "TRUST_NEVER", 1),
+        ("bad", _) => ("BADSIG", "TRUST_NEVER", 1),
+        _ => ("ERRSIG", "TRUST_UNDEFINED", 1),
+    }
+}
+
+/// The program under this machine's clock, as git calls it, each time with settings of its own.
+#[test]
+fn the_door_says_of_every_vector_what_the_table_says() {
+    let (all, repo) = (Vector::all(), Repo::init(&Git::installed(), "sha1"));
+    let wrong: Vec<_> = on_all_cores(&all, |vector| {
+        let name = vector.name.replace('/', "-");
+        let root = std::fs::read(vectors().join(vector.value("trust"))).unwrap();
+        let mut settings =
+            format!("[keyless]\n\ttrustedRoot = {}\n", repo.file(&format!("{name}.json"), root).display());
+        let accepted = vector.accepted();
+        for pair in &accepted {
+            let pair = pair.to_string().replace('\\', "\\\\").replace('"', "\\\"");
+            settings += &format!("\ttrustedIdentity = \"{pair}\"\n");
+        }
+        let parts = vector.parts();
+        let signature = repo.file(&format!("{name}.sig"), parts.signature());
+        let mut command = repo.command(PROGRAM);
+        command.env("GIT_CONFIG_GLOBAL", repo.file(&format!("{name}.config"), settings));
+        command.args(["--status-fd=1", "--verify"]).arg(signature).arg("-");
+        let answer = answer_to(command, parts.payload());
+        let (word, trust, code) = words(&vector.expected(&["git", "parts", "expect"]), !accepted.is_empty());
+        let lines = String::from_utf8_lossy(&answer.stdout).into_owned();
+        let right = exclusive(&lines) == word && lines.contains(trust) && answer.code == code;
+        (!right || answer.stderr.is_empty()).then(|| format!("{name}: {} {lines}{}", answer.code, answer.stderr))
+    });
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -2,10 +2,7 @@
 //!
 //! Nothing here measures time: what would hang hangs the tests.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use cms::cert::CertificateChoices;
 use cms::content_info::ContentInfo;
@@ -22,15 +19,11 @@ use git_keyless::format::sct::{self, MAX_SCTS};
 use git_keyless::format::time::Time;
 use git_keyless::format::timestamp::{MAX_TOKENS, TstInfo, token_of_reply};
 use git_keyless::key::Memo;
-use git_keyless::outside::http::{Endpoint, Fault as HttpFault, Http, Request, Server};
 use git_keyless::policy::{Circumstance, Policy};
 use git_keyless::report::Report;
 use git_keyless::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 use git_keyless::verify::Verifier;
 use x509_cert::attr::Attribute;
-
-use crate::door::exclusive;
-use crate::support::{Answer, Git, PROGRAM, Repo};
 
 const MANY: usize = 100_000;
 
@@ -39,7 +32,7 @@ fn vector(name: &str) -> PathBuf {
 }
 
 /// A good commit with promise and token.
-fn good() -> Object {
+pub(crate) fn good() -> Object {
     Object::split(std::fs::read(vector("v1-token.object")).unwrap(), Kind::Commit, ObjectFormat::Sha1, None)
 }
 
@@ -319,95 +312,6 @@ fn depth_of_protobuf_and_json() {
             }
         }
     });
-}
-
-/// Inputs without end, with no more memory than the largest good one needs.
-#[test]
-fn endless_input() {
-    let repo = Repo::init(&Git::installed(), "sha1");
-    let signature = repo.file("signature", good().signature());
-    let shell = |script: &str| {
-        let mut command = repo.command("sh");
-        // Kilobytes: four times the largest object, which growing by doubling may need, and what libraries map.
-        command.args(["-c", &format!("ulimit -v 1200000; {script}")]).env("P", PROGRAM).env("S", &signature);
-        Answer::of(command.output().unwrap())
-    };
-    for script in [
-        "exec \"$P\" --status-fd=1 --verify \"$S\" - </dev/zero",
-        "exec \"$P\" --status-fd=1 --verify \"$S\" /dev/zero",
-        "exec \"$P\" --status-fd=1 --verify /dev/zero \"$S\"",
-    ] {
-        let answer = shell(script);
-        assert_eq!((answer.code, exclusive(&(answer.text() + "\n")).as_str()), (1, "ERRSIG"), "{}", answer.stderr);
-        assert!(answer.stderr.contains("has more than "), "{}", answer.stderr);
-    }
-    for script in [
-        "exec \"$P\" --status-fd=2 -bsau key </dev/zero",
-        "exec \"$P\" verify --object - </dev/zero",
-        "exec \"$P\" verify --object /dev/zero",
-    ] {
-        let answer = shell(script);
-        assert!(answer.code != 0 && answer.stdout.is_empty(), "{}", answer.stderr);
-        assert!(answer.stderr.contains("has more than 134217728 bytes"), "{}", answer.stderr);
-    }
-}
-
-/// An object's size stands before its bytes: what is too large is not unpacked.
-#[test]
-fn a_stored_object_beyond_the_limit() {
-    let repo = Repo::init(&Git::installed(), "sha1");
-    let loose = |size: usize| {
-        let id = format!("{size:040x}");
-        let folder = repo.path.join(".git/objects").join(&id[..2]);
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = std::fs::File::create(folder.join(&id[2..])).unwrap();
-        let mut zlib = flate2::write::ZlibEncoder::new(file, flate2::Compression::fast());
-        zlib.write_all(format!("commit {size}\0tree ").as_bytes()).unwrap();
-        zlib.finish().unwrap();
-        let mut command = repo.command("sh");
-        command.args(["-c", "ulimit -v 1200000; exec \"$0\" verify --json \"$1\"", PROGRAM, &id]);
-        Answer::of(command.output().unwrap())
-    };
-    for size in [MAX_OBJECT_BYTES + 1, 20 << 30] {
-        let answer = loose(size);
-        let limit = format!("it has {size} bytes, more than {MAX_OBJECT_BYTES}");
-        assert!(answer.code == 2 && answer.text().contains(&limit), "{} {}", answer.text(), answer.stderr);
-    }
-    // At the limit it is unpacked, and is not what it says it is.
-    let answer = loose(MAX_OBJECT_BYTES);
-    assert!(answer.code == 2 && !answer.text().contains("more than"), "{} {}", answer.text(), answer.stderr);
-}
-
-/// Heads without end, all at once or drop by drop, end with the deadline or before.
-#[test]
-fn endless_heads_of_replies() {
-    const SHORT: Duration = Duration::from_millis(300);
-    const LONG: Duration = Duration::from_secs(30);
-    let fault = |piece: &'static [u8], pause: Duration, deadline: Duration| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            // An answer before its question would be refused as such.
-            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
-            // Until the other side has had enough.
-            while stream.write_all(piece).is_ok() {
-                std::thread::sleep(pause);
-            }
-        });
-        let endpoint = Endpoint::parse(Server::CertificateAuthority, &url).unwrap();
-        let request = Request { endpoint: &endpoint, headers: &[], body: None, accept: "*/*", limit: 100, deadline };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let failure = runtime.block_on(async { Http::new().send(request).await }).unwrap_err();
-        drop(runtime);
-        server.join().unwrap();
-        failure.fault().clone()
-    };
-    assert!(matches!(fault(b"x-more: more\r\n", Duration::ZERO, LONG), HttpFault::Unreachable { .. }));
-    assert!(matches!(fault(&[b'x'; 4096], Duration::ZERO, LONG), HttpFault::Unreachable { .. }));
-    assert_eq!(fault(b"x", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
-    assert_eq!(fault(b"x: y\r\n", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
 }
 
 /// `der` with the element at `path` (the first number counts in its content, the next one in that, and so on) written as

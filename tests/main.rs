@@ -5,11 +5,13 @@
 
 mod bits;
 mod classes;
+mod cores;
 mod corpus;
 mod demo;
 #[cfg(feature = "sandbox")]
 mod doctor;
 mod door;
+mod endless;
 #[cfg(feature = "sandbox")]
 mod ends;
 mod fallback;
@@ -31,6 +33,7 @@ mod man;
 #[cfg(feature = "sandbox")]
 mod newcomer;
 mod oracle;
+mod parts;
 mod payload;
 mod properties;
 #[cfg(feature = "sandbox")]

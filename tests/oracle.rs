@@ -20,7 +20,8 @@ use sigstore_verify::crypto;
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{Bundle, Sha256Hash, SignatureContent};
 
-use crate::corpus::{Row, now, on_all_cores, rows};
+use crate::cores::on_all_cores;
+use crate::corpus::{Row, now, rows};
 
 /// Both verifiers under the same trust root.
 struct Judges {

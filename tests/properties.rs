@@ -11,7 +11,7 @@ use git_keyless::format::status::{escape, unescape};
 use git_keyless::key::Memo;
 use git_keyless::report::{Report, Verdict};
 
-use crate::corpus::on_all_cores;
+use crate::cores::on_all_cores;
 use crate::vectors::{Bytes, Vector};
 
 use der::asn1::{Any, OctetString, SetOfVec};

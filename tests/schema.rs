@@ -6,6 +6,7 @@ use git_keyless::trust::TrustRoot;
 use git_keyless::verify::Verifier;
 use serde_json::{Value, json};
 
+use crate::cores::on_all_cores;
 use crate::corpus;
 use crate::support::{Git, Repo};
 
@@ -24,7 +25,7 @@ pub(crate) fn check(schema: &jsonschema::Validator, line: &Value) {
 fn every_report_of_the_corpus_is_what_the_schema_says() {
     let Some(rows) = corpus::rows() else { return };
     let (root, memo, schema) = (TrustRoot::public_good().unwrap(), Memo::new(), schema());
-    corpus::on_all_cores(&rows, |row| {
+    on_all_cores(&rows, |row| {
         let verified = Verifier::new(&root, &memo).verify(&row.object, corpus::now());
         check(&schema, &verified.report(&Policy::default(), &Circumstance::default()).to_json("HEAD"));
         None::<()>

@@ -12,9 +12,7 @@ use git_keyless::report::{Check, Outcome, Report, Trust, Verdict};
 use git_keyless::trust::TrustRoot;
 use git_keyless::verify::Verifier;
 
-use crate::corpus::on_all_cores;
-use crate::door::exclusive;
-use crate::support::{Git, PROGRAM, Repo, answer_to};
+use crate::cores::on_all_cores;
 
 /// One case of a folder.
 #[derive(Clone)]
@@ -34,7 +32,7 @@ pub(crate) enum Bytes {
 }
 
 /// Verdict and reason.
-type Expected = (String, Option<String>);
+pub(crate) type Expected = (String, Option<String>);
 
 impl Vector {
     /// All of them, in the order of their names.
@@ -81,7 +79,7 @@ impl Vector {
     }
 
     /// The first of `keys` that the vector has.
-    fn expected(&self, keys: &[&str]) -> Expected {
+    pub(crate) fn expected(&self, keys: &[&str]) -> Expected {
         let found = keys.iter().find_map(|key| self.values(key).first().copied()).unwrap();
         match found.split_once(' ') {
             None => (found.to_owned(), None),
@@ -229,45 +227,6 @@ fn every_step_alone_refuses_something() {
         steps.insert(sole);
     }
     assert_eq!(steps, (1..=9).collect());
-}
-
-/// What git's door says: the words of the outcome table, and with which exit code.
-fn words(expected: &Expected, accepted: bool) -> (&'static str, &'static str, i32) {
-    match (expected.0.as_str(), expected.1.as_deref()) {
-        ("good", _) if accepted => ("GOODSIG", "TRUST_FULLY", 0),
-        ("good", _) | (_, Some("identity-not-accepted")) => ("GOODSIG", "TRUST_UNDEFINED", 0),
-        (_, Some("identity-denied")) => ("REVKEYSIG", "TRUST_NEVER", 1),
-        ("bad", _) => ("BADSIG", "TRUST_NEVER", 1),
-        _ => ("ERRSIG", "TRUST_UNDEFINED", 1),
-    }
-}
-
-/// The program under this machine's clock, as git calls it, each time with settings of its own.
-#[test]
-fn the_door_says_of_every_vector_what_the_table_says() {
-    let (vectors, repo) = (Vector::all(), Repo::init(&Git::installed(), "sha1"));
-    let wrong: Vec<_> = on_all_cores(&vectors, |vector| {
-        let name = vector.name.replace('/', "-");
-        let root = std::fs::read(self::vectors().join(vector.value("trust"))).unwrap();
-        let mut settings =
-            format!("[keyless]\n\ttrustedRoot = {}\n", repo.file(&format!("{name}.json"), root).display());
-        let accepted = vector.accepted();
-        for pair in &accepted {
-            let pair = pair.to_string().replace('\\', "\\\\").replace('"', "\\\"");
-            settings += &format!("\ttrustedIdentity = \"{pair}\"\n");
-        }
-        let parts = vector.parts();
-        let signature = repo.file(&format!("{name}.sig"), parts.signature());
-        let mut command = repo.command(PROGRAM);
-        command.env("GIT_CONFIG_GLOBAL", repo.file(&format!("{name}.config"), settings));
-        command.args(["--status-fd=1", "--verify"]).arg(signature).arg("-");
-        let answer = answer_to(command, parts.payload());
-        let (word, trust, code) = words(&vector.expected(&["git", "parts", "expect"]), !accepted.is_empty());
-        let lines = String::from_utf8_lossy(&answer.stdout).into_owned();
-        let right = exclusive(&lines) == word && lines.contains(trust) && answer.code == code;
-        (!right || answer.stderr.is_empty()).then(|| format!("{name}: {} {lines}{}", answer.code, answer.stderr))
-    });
-    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -8,8 +8,11 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-/// The program under test.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_git-keyless");
+/// The program under test; where the library alone is built there is none.
+pub(crate) const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_git-keyless") {
+    Some(program) => program,
+    None => "/nonexistent/git-keyless",
+};
 
 /// What git signs as when nobody says otherwise.
 pub(crate) const COMMITTER: (&str, &str) = ("Committer", "committer@example.test");

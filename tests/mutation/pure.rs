@@ -1,0 +1,24 @@
+//! Table of contents of the tests that need nothing but the library: what `all.sh` tries mutants of it against.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../cores.rs"]
+mod cores;
+#[path = "../format_gitsign.rs"]
+mod format_gitsign;
+#[path = "../limits.rs"]
+mod limits;
+#[path = "../parts.rs"]
+mod parts;
+#[path = "../payload.rs"]
+mod payload;
+#[path = "../properties.rs"]
+mod properties;
+#[allow(dead_code)]
+#[path = "../support/mod.rs"]
+mod support;
+#[allow(dead_code)]
+#[path = "../vectors.rs"]
+mod vectors;
+#[path = "../windows.rs"]
+mod windows;
