@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use git_keyless::sandbox::Rekor;
 use serde_json::Value;
 
+use crate::report::check;
 use crate::sandbox::{Home, start};
-use crate::schema::check;
 use crate::support::{Answer, Git, PROGRAM, Repo};
 
 const ALICE: &str = "alice@example.test";

@@ -36,6 +36,7 @@ mod oracle;
 mod parts;
 mod payload;
 mod properties;
+mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;

@@ -8,18 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cores::on_all_cores;
 use crate::corpus;
+use crate::report::{check, schema};
 use crate::support::{Git, Repo};
-
-pub(crate) fn schema() -> jsonschema::Validator {
-    let schema: Value = serde_json::from_str(include_str!("../src/report.schema.json")).unwrap();
-    jsonschema::validator_for(&schema).unwrap()
-}
-
-#[track_caller]
-pub(crate) fn check(schema: &jsonschema::Validator, line: &Value) {
-    let errors: Vec<_> = schema.iter_errors(line).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{line:#}\n{}", errors.join("\n"));
-}
 
 #[test]
 fn every_report_of_the_corpus_is_what_the_schema_says() {

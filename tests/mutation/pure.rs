@@ -14,6 +14,8 @@ mod parts;
 mod payload;
 #[path = "../properties.rs"]
 mod properties;
+#[path = "../report.rs"]
+mod report;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,152 @@
+//! What a report says: its words, its JSON, whom it trusts, and what to do next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use git_keyless::key::Memo;
+use git_keyless::policy::Accepted;
+use git_keyless::report::{Outcome, Report, Step, Trust, Verdict};
+use serde_json::{Value, json};
+
+use crate::vectors::Vector;
+
+pub(crate) fn schema() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(include_str!("../src/report.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn check(schema: &jsonschema::Validator, line: &Value) {
+    let errors: Vec<_> = schema.iter_errors(line).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{line:#}\n{}", errors.join("\n"));
+}
+
+fn stranger() -> Vec<Accepted> {
+    vec![Accepted { subject: "stranger@example.test".into(), issuer: "https://issuer.test".into() }]
+}
+
+fn judged_for(vector: &Vector, accepted: Vec<Accepted>) -> Report {
+    vector.judge_for(&vector.object(), &Memo::new(), vector.now(), accepted)
+}
+
+/// Identity, times and entries as the vector's header has them; every step passed, in order, each with a word of its own.
+#[test]
+fn a_good_object_in_json() {
+    let schema = schema();
+    for vector in Vector::of("good") {
+        let report = vector.report();
+        let found = report.to_json("REV");
+        check(&schema, &found);
+        let identity = json!({ "subject": vector.value("subject"), "subject_type": vector.value("subject-type"),
+                               "issuer": vector.value("issuer") });
+        assert_eq!((&found["rev"], &found["verdict"], &found["reason"]), (&json!("REV"), &json!("good"), &Value::Null));
+        assert_eq!((&found["identity"], &found["trust"]), (&identity, &json!("fully")), "{}", vector.name);
+        let said = found["message"].as_str().unwrap();
+        assert!(said.contains(vector.value("subject")) && said.contains(vector.value("issuer")), "{said}");
+        let list = |name: &str| found[name].as_array().unwrap().clone();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut times: Vec<_> =
+            list("times").iter().map(|time| format!("{} {}", text(&time["source"]), text(&time["time"]))).collect();
+        times.sort();
+        assert_eq!(times, vector.values("time"), "{}", vector.name);
+        let entries: Vec<_> = list("entries")
+            .iter()
+            .map(|entry| format!("{} {} {}", text(&entry["kind"]), text(&entry["index"]), text(&entry["log"])))
+            .collect();
+        assert_eq!(entries, vector.values("entry"), "{}", vector.name);
+        let checks: Vec<_> = list("checks").iter().map(|check| (check["step"].clone(), text(&check["name"]))).collect();
+        let names = ["object", "cms", "chain", "sct", "profile", "entry", "time", "validity", "policy"];
+        let expected: Vec<_> = (1..).map(|step: u8| json!(step)).zip(names.map(str::to_owned)).collect();
+        assert_eq!(checks, expected);
+        assert!(list("checks").iter().all(|check| check["detail"].as_str().is_some_and(|said| !said.is_empty())));
+        // Notes are there when there is something to note.
+        assert_ne!(found.get("notes").map(|notes| notes.as_array().unwrap().is_empty()), Some(true), "{}", vector.name);
+        assert_eq!(found.get("notes").is_some(), !report.facts().notes.is_empty());
+    }
+}
+
+/// The five ways that a step can end, by their words.
+#[test]
+fn how_a_step_ended_in_words() {
+    let mut seen = BTreeMap::<String, usize>::new();
+    for vector in Vector::all() {
+        for report in [vector.report(), judged_for(&vector, Vec::new())] {
+            let json = report.to_json("x");
+            for (check, said) in report.checks().iter().zip(json["checks"].as_array().unwrap()) {
+                let (word, reason) = match &check.outcome {
+                    Outcome::Passed => ("passed", None),
+                    Outcome::Failed(reason) => ("failed", Some(reason.code())),
+                    Outcome::Missing(reason) => ("missing", Some(reason.code())),
+                    Outcome::NotReached => ("not-reached", None),
+                    Outcome::NotRequired => ("not-required", None),
+                };
+                assert_eq!((&said["result"], &said["reason"]), (&json!(word), &json!(reason)), "{}", vector.name);
+                *seen.entry(word.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
+}
+
+/// Never trusted once a signature is false; a stranger's good signature is a stranger's; nobody's list decides nothing.
+#[test]
+fn whom_it_trusts() {
+    let mut false_and_strange = 0;
+    for vector in Vector::all() {
+        let (own, strange, anybody) =
+            (vector.report(), judged_for(&vector, stranger()), judged_for(&vector, Vec::new()));
+        let expected = |report: &Report, good: Trust| match (report.verdict(), report.reason().map(|r| r.code())) {
+            (Verdict::Good, _) => good,
+            (Verdict::Unknown, _) | (_, Some("identity-not-accepted")) => Trust::Undefined,
+            (Verdict::Bad, _) => Trust::Never,
+        };
+        assert_eq!(own.trust(), expected(&own, own.trust()), "{}", vector.name);
+        assert_eq!(strange.trust(), expected(&strange, Trust::Fully), "{}", vector.name);
+        let listless = expected(&anybody, Trust::Undefined);
+        assert_eq!(anybody.trust(), listless, "{}", vector.name);
+        let codes: BTreeSet<_> = strange.checks().iter().filter_map(|check| check.reason()).map(|r| r.code()).collect();
+        let false_itself = strange
+            .checks()
+            .iter()
+            .any(|check| check.step != Step::Policy && matches!(check.outcome, Outcome::Failed(_)));
+        if codes.contains("identity-not-accepted") && false_itself {
+            assert_eq!(strange.trust(), Trust::Never, "{}", vector.name);
+            false_and_strange += 1;
+        }
+    }
+    assert!(false_and_strange > 0, "no vector is false and of a stranger at once");
+    let words = [Trust::Fully, Trust::Undefined, Trust::Never].map(Trust::name);
+    assert_eq!(words, ["fully", "undefined", "never"]);
+}
+
+/// What only that reason calls for; for all others the one thing that is always right.
+#[test]
+fn what_to_do_about_each_reason() {
+    let special = BTreeMap::from([
+        ("signature-missing", "git commit -S"),
+        ("not-cms", "gpg or ssh-keygen"),
+        ("not-keyless", "keyless.fallbackProgram"),
+        ("digest-mismatch", "changed after it was signed"),
+        ("object-id-mismatch", "changed after it was signed"),
+        ("entry-missing", "entry embedded"),
+        ("issuer-unknown", "keyless.trustedRoot"),
+        ("log-unknown", "keyless.trustedRoot"),
+        ("sct-log-unknown", "keyless.trustedRoot"),
+        ("identity-not-accepted", "add the identity"),
+        ("identity-not-named", "say whose signatures are accepted"),
+        ("time-in-future", "clock"),
+        ("trust-root-unusable", "newer git-keyless"),
+        ("tag-name-mismatch", "another name"),
+        ("sct-missing", "nothing can be added"),
+    ]);
+    let mut seen = BTreeSet::new();
+    for vector in Vector::all() {
+        let report = vector.report();
+        let Some(reason) = report.reason() else { continue };
+        let advice = reason.advice();
+        let expected = special.get(reason.code()).copied().unwrap_or("git keyless show");
+        assert!(advice.contains(expected), "{}: {advice}", reason.code());
+        assert!(!advice.contains('\n') && !advice.ends_with('.'), "{advice}");
+        seen.insert(reason.code());
+    }
+    assert!(special.keys().all(|code| seen.contains(code)));
+}
