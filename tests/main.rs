@@ -49,5 +49,6 @@ mod stores;
 mod suite;
 #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "the suite uses all of it"))]
 mod support;
+mod timestamps;
 mod vectors;
 mod windows;

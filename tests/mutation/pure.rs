@@ -19,6 +19,8 @@ mod report;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../timestamps.rs"]
+mod timestamps;
 #[allow(dead_code)]
 #[path = "../vectors.rs"]
 mod vectors;
