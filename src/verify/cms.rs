@@ -84,23 +84,9 @@ pub(super) fn claimed_leaf(der: &[u8]) -> Option<Certificate> {
 
 /// Only what is keyless is judged strictly; for anything else somebody else should be asked.
 fn keyless(der: &[u8]) -> Result<SignedData, Reason> {
-    match SignedData::parse(der) {
-        Ok(cms)
-            if cms.signers() == 1
-                && cms
-                    .signer()
-                    .is_some_and(|signer| cms.certificates().iter().any(|c| signer.is(c) && c.is_fulcio())) =>
-        {
-            Ok(cms)
-        }
-        Ok(cms) => match cms::family(der) {
-            Family::Foreign => Err(Reason::NotKeyless),
-            Family::Keyless | Family::Unreadable => Ok(cms),
-        },
-        Err(malformed) => match cms::family(der) {
-            Family::Foreign => Err(Reason::NotKeyless),
-            Family::Keyless | Family::Unreadable => Err(Reason::CmsMalformed(malformed)),
-        },
+    match cms::family(der) {
+        Family::Foreign => Err(Reason::NotKeyless),
+        Family::Keyless | Family::Unreadable => SignedData::parse(der).map_err(Reason::CmsMalformed),
     }
 }
 

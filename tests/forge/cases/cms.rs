@@ -100,6 +100,11 @@ fn algorithms(forge: &Forge) -> Vec<Case> {
             cms.digests = vec![algorithm("2.16.840.1.101.3.4.2.3")];
             cms.signer().digest = algorithm("2.16.840.1.101.3.4.2.3");
         }),
+        edited("digest-with-parameters", &|cms| {
+            let odd = sequence(&[&oid("2.16.840.1.101.3.4.2.1"), &element(2, &[&[1]])]);
+            cms.digests = vec![odd.clone()];
+            cms.signer().digest = odd;
+        }),
         edited("digests-differ", &|cms| cms.digests = vec![algorithm("2.16.840.1.101.3.4.2.2")]),
         edited("digest-sha1", &|cms| cms.signer().digest = algorithm("1.3.14.3.2.26")),
         edited("ecdsa-with-sha1", &|cms| cms.signer().algorithm = algorithm("1.2.840.10045.4.1")),
