@@ -61,6 +61,8 @@ fn a_good_object_in_json() {
         // Notes are there when there is something to note.
         assert_ne!(found.get("notes").map(|notes| notes.as_array().unwrap().is_empty()), Some(true), "{}", vector.name);
         assert_eq!(found.get("notes").is_some(), !report.facts().notes.is_empty());
+        let labelled = json!(["the entry is labelled hashedrekord 0.0.1 and is hashedrekord/0.0.2"]);
+        assert_eq!(found.get("notes") == Some(&labelled), vector.name.ends_with("v2-labelled-v1"), "{}", vector.name);
     }
 }
 

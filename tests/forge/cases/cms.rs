@@ -94,6 +94,12 @@ fn algorithms(forge: &Forge) -> Vec<Case> {
     let mut edwards = forge.draft_of(leaf, edwards);
     edwards.cms.signer().algorithm = algorithm("1.3.101.112");
     let key = fresh_key(&PKCS_ECDSA_P256_SHA256);
+    let rsa = |name: &str, algorithm: Vec<u8>| {
+        let mut draft = forge.draft_with(|leaf| leaf.spki = rsa_spki(&[0xc1; 256], &[1, 0, 1]));
+        draft.cms.signer().algorithm = algorithm;
+        case(name, draft.v1()).class("H11")
+    };
+    let with_one = |id: &str| sequence(&[&oid(id), &element(INTEGER, &[&[1]])]);
     let compressed: Vec<_> = std::iter::once(2).chain(key.der_bytes()[1..33].iter().copied()).collect();
     vec![
         edited("digest-sha512", &|cms| {
@@ -101,15 +107,20 @@ fn algorithms(forge: &Forge) -> Vec<Case> {
             cms.signer().digest = algorithm("2.16.840.1.101.3.4.2.3");
         }),
         edited("digest-with-parameters", &|cms| {
-            let odd = sequence(&[&oid("2.16.840.1.101.3.4.2.1"), &element(2, &[&[1]])]);
-            cms.digests = vec![odd.clone()];
-            cms.signer().digest = odd;
+            cms.digests = vec![with_one(SHA256)];
+            cms.signer().digest = with_one(SHA256);
         }),
         edited("digests-differ", &|cms| cms.digests = vec![algorithm("2.16.840.1.101.3.4.2.2")]),
         edited("digest-sha1", &|cms| cms.signer().digest = algorithm("1.3.14.3.2.26")),
         edited("ecdsa-with-sha1", &|cms| cms.signer().algorithm = algorithm("1.2.840.10045.4.1")),
         edited("ecdsa-with-sha384", &|cms| cms.signer().algorithm = algorithm(ECDSA_WITH_SHA384)),
         edited("rsa-with-a-curve", &|cms| cms.signer().algorithm = algorithm("1.2.840.113549.1.1.11")),
+        edited("ecdsa-with-null", &|cms| {
+            cms.signer().algorithm = sequence(&[&oid("1.2.840.10045.4.3.2"), &[5, 0]]);
+        }),
+        rsa("rsa-with-sha512", algorithm("1.2.840.113549.1.1.13")),
+        rsa("rsa-with-parameters", with_one("1.2.840.113549.1.1.11")),
+        rsa("rsa-with-ecdsa", algorithm("1.2.840.10045.4.3.2")),
         edited("rsa-pss", &|cms| cms.signer().algorithm = algorithm("1.2.840.113549.1.1.10")).class("D17"),
         case("ed25519", edwards.signed().v1()).class("D17"),
         keyed("ed448", sequence(&[&algorithm("1.3.101.113"), &element(3, &[&[0; 58]])])).class("D17"),

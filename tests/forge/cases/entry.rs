@@ -49,6 +49,13 @@ fn attributes(forge: &Forge) -> Vec<Case> {
             .unknown()
             .class("A4")
             .comment("attributes of 2023 that prove nothing"),
+        case(
+            "entry-missing",
+            "prototype-beside-an-entry",
+            &forge.good_v1().with(attribute("1.3.6.1.4.1.57264.3.5", &[text("1")])),
+        )
+        .unknown()
+        .class("A4"),
         case("entry-missing", "with-a-token", &forge.draft().stamped()).unknown().class("A6 K3"),
         malformed("garbage", b"\xff\xff\xff\xff"),
         malformed("empty", b""),
