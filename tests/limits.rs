@@ -11,7 +11,9 @@ use der::asn1::{Any, OctetString, SetOfVec};
 use der::{Decode as _, Encode as _};
 use git_keyless::format::cert::Certificate;
 use git_keyless::format::checkpoint::{self, Checkpoint, MAX_CHECKPOINT_BYTES};
-use git_keyless::format::cms::{self as format, ArmorFault, Family, MAX_ARMOR_BYTES, MAX_ATTRIBUTES, MAX_CERTIFICATES};
+use git_keyless::format::cms::{
+    self as format, ArmorFault, Family, MAX_ARMOR_BYTES, MAX_ATTRIBUTES, MAX_CERTIFICATES, SignedData,
+};
 use git_keyless::format::entry::{Entry, MAX_ENTRY_BYTES, MAX_PROOF_HASHES};
 use git_keyless::format::id_token::{IdToken, MAX_TOKEN_BYTES};
 use git_keyless::format::object::{Fault, Kind, MAX_OBJECT_BYTES, MAX_QUOTED_NAME_BYTES, Object, ObjectFormat};
@@ -181,6 +183,21 @@ fn promises_of_certificate_logs() {
     assert!(of(0, one).is_err());
     // As many as the length field can say.
     assert!(of(usize::from(u16::MAX) / 3, &[0, 1, 0]).is_err());
+}
+
+/// The same entry, as long as an entry may be and one byte longer.
+#[test]
+fn the_longest_entry() {
+    let cms = SignedData::parse(&format::dearmor(good().signature()).unwrap()).unwrap();
+    let (_, values) = format::values(cms.signer().unwrap().unsigned(), format::LOG_ENTRY);
+    let mut entry = Entry::parse(format::octets(values[0]).unwrap()).unwrap();
+    entry.body = vec![b'x'; MAX_ENTRY_BYTES / 2];
+    entry.body = vec![b'x'; MAX_ENTRY_BYTES / 2 + MAX_ENTRY_BYTES - entry.to_bytes().len()];
+    let bytes = entry.to_bytes();
+    assert_eq!(bytes.len(), MAX_ENTRY_BYTES);
+    assert_eq!(Entry::parse(&bytes), Ok(entry.clone()));
+    entry.body.push(b'x');
+    assert!(Entry::parse(&entry.to_bytes()).is_err());
 }
 
 #[test]

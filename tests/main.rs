@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod bits;
+mod certificates;
 mod classes;
 mod cores;
 mod corpus;

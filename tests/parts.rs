@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use der::asn1::{BitString, Null, ObjectIdentifier};
 use der::{Any, Encode as _};
+use git_keyless::format::checkpoint::Checkpoint;
 use git_keyless::format::object::{Kind, MAX_OBJECT_BYTES, Object, ObjectFormat, committer_email};
 use git_keyless::format::time::{Time, Window};
 use git_keyless::format::{hex, printable};
@@ -213,6 +214,26 @@ fn the_longest_object() {
     assert_eq!(object(&raw).payload().len(), MAX_OBJECT_BYTES);
     raw.push(b'x');
     assert_eq!(object(&raw).payload().len(), 0);
+}
+
+/// C2SP signed-note: a name without blanks and pluses, four bytes of a key's id, a signature.
+#[test]
+fn signature_lines_of_a_checkpoint() {
+    let note = |line: &str| Checkpoint::parse(&format!("log.example.test\n1\n{}\n\n{line}\n", "A".repeat(43) + "="));
+    let good = note("\u{2014} log.example.test AAAAAAA=").unwrap();
+    let line = good.signatures.first().unwrap();
+    assert_eq!((line.name.as_str(), line.hint, line.signature.as_slice()), ("log.example.test", [0; 4], &[0][..]));
+    for wrong in [
+        "\u{2014} log+test AAAAAAA=",
+        "\u{2014}  AAAAAAA=",
+        // A key's id and no signature; not even that.
+        "\u{2014} log.example.test AAAAAA==",
+        "\u{2014} log.example.test AAAA",
+        "\u{2014} log.example.test",
+        "- log.example.test AAAAAAA=",
+    ] {
+        assert!(note(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

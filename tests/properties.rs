@@ -150,6 +150,7 @@ const TOO_MUCH: [&str; 18] = [
     "entry-body-mismatch/malformed-v2-body",
     "entry-body-mismatch/of-another-signature",
     "entry-body-mismatch/order",
+    "entry-missing/prototype-beside-an-entry",
     "entry-repeated/two-attributes",
     "entry-repeated/two-values",
     "limit-exceeded/nine-tokens",

@@ -250,11 +250,6 @@ impl Certificate {
         self.key_usage().map(|usage| usage.is_none_or(|usage| usage.0.contains(KeyUsages::DigitalSignature)))
     }
 
-    /// Whether the key may sign certificates; true when nothing restricts it.
-    pub fn may_certify(&self) -> Result<bool, Malformed> {
-        self.key_usage().map(|usage| usage.is_none_or(|usage| usage.0.contains(KeyUsages::KeyCertSign)))
-    }
-
     /// Whether this is an authority's certificate (RFC 5280 section 4.2.1.9).
     pub fn is_ca(&self) -> Result<bool, Malformed> {
         let Some((_, value)) = self.extension(BASIC_CONSTRAINTS) else { return Ok(false) };

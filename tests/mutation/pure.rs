@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+#[path = "../certificates.rs"]
+mod certificates;
 #[path = "../cores.rs"]
 mod cores;
 #[path = "../format_gitsign.rs"]

@@ -271,6 +271,8 @@ fn signers(forge: &Forge) -> Vec<Case> {
         leaf.extensions.truncate(4);
         leaf.extensions.push(names(&[super::super::x509::email("alice@example.com")]));
     });
+    let plain = plain.v1();
+    let with_a_line = String::from_utf8(plain.object()).unwrap().replacen("MESSAGE-----\n\n", "MESSAGE-----\n \n\n", 1);
     let named = super::super::x509::issuer_and_serial(&other.leaf);
     vec![
         edited("signer-certificate-missing", "another-serial", &|cms| cms.signer().names = named.clone()).class("H12"),
@@ -282,7 +284,11 @@ fn signers(forge: &Forge) -> Vec<Case> {
         })
         .class("H12"),
         edited("not-keyless", "no-certificate", &|cms| cms.certificates.clear()).unknown().class("H5 K3"),
-        case("not-keyless", "mail", &plain.v1()).unknown().class("H16").comment("S/MIME: somebody else's to verify"),
+        case("not-keyless", "mail", &plain).unknown().class("H16").comment("S/MIME: somebody else's to verify"),
+        Case::new("not-keyless", "mail-and-an-empty-line", 1, with_a_line.into_bytes())
+            .unknown()
+            .class("H16 I5")
+            .comment("whose it is comes before how well it is written"),
         edited("cms-malformed", "seventeen-certificates", &|cms| {
             cms.certificates.extend((0..16).map(|_| forge.draft().leaf));
         })

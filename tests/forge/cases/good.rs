@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::cms::stamp_of;
 use super::super::cms::{Cms, attribute};
-use super::super::der::{element, octets};
+use super::super::der::{context, element, octets, oid, text};
 use super::super::x509::{AuthorityPlan, LONG, Sct, email, fresh_key, fulcio, key_id, names, sct_list};
 use super::super::{Case, Draft, Forge, ISSUER, SUBJECT, TimestampAuthority, authority_json};
 use git_keyless::format::time::Time;
@@ -146,6 +146,8 @@ fn shapes(forge: &Forge) -> Vec<Case> {
     let tokens: Vec<_> = (10..18).map(|second| eight.token_at(&format!("202611101200{second}Z")).der()).collect();
     let serial = forge.draft_with(|leaf| leaf.serial = vec![1]);
     let far = forge.draft_with(|leaf| leaf.validity[1] = element(0x18, &[b"99991231235959Z"]));
+    let user = [oid("1.3.6.1.4.1.57264.1.7"), element(context(0), &[&text("alice!example.com")])];
+    let named = forge.draft_with(|leaf| leaf.extensions[4] = names(&[element(context(0), &[&user[0], &user[1]])]));
     let url_like = forge.draft_with(|leaf| leaf.extensions[4] = names(&[email("alice+git@example.com")]));
     vec![
         v1("sct-with-extensions", &with_extensions)
@@ -165,6 +167,11 @@ fn shapes(forge: &Forge) -> Vec<Case> {
             .comment("what looks like a status line stays inside its field"),
         v1("short-serial", &serial.v1()).class("D21"),
         v1("year-9999", &far.v1()).class("D21"),
+        v1("other-name", &named.v1())
+            .line("subject", "alice!example.com")
+            .line("subject-type", "other-name")
+            .class("D11")
+            .comment("a user name, as Fulcio writes those of issuers without addresses"),
         v1("plus-address", &url_like.v1()).line("subject", "alice+git@example.com").class("D12"),
         case("v2-labelled-v1", &mislabelled, &["timestamp 2026-11-10T12:00:01Z"], V2).class("A15"),
         case("v2-with-a-time", &with_time, &["timestamp 2026-11-10T12:00:01Z"], V2)

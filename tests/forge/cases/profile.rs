@@ -42,6 +42,8 @@ pub(super) fn all(forge: &Forge) -> Vec<Case> {
         subjects("address-as-uri", &[uri("alice@example.com")])
             .class("D11")
             .comment("a URI has a scheme (RFC 5280 section 4.2.1.6): an address as URI would pass for the address"),
+        subjects("uri-with-a-digit-first", &[uri("1a:alice")]).class("D11").comment("no scheme (RFC 3986 section 3.1)"),
+        subjects("uri-with-an-odd-scheme", &[uri("a_b:alice")]).class("D11"),
         subjects("uri-as-address", &[email("https://example.com/alice")])
             .class("D11")
             .line("accepted", "https://example.com/alice https://accounts.example.com"),

@@ -38,11 +38,20 @@ pub(super) fn all(forge: &Forge) -> Vec<Case> {
     ended["ctlogs"][0]["publicKey"]["validFor"]["end"] = json!("2026-11-10T12:00:00.122Z");
     let mut late = forge.root();
     late["ctlogs"][0]["publicKey"]["validFor"]["start"] = json!("2026-11-10T12:00:00.124Z");
+    let mut beside = forge.root();
+    let mut unreadable = beside["ctlogs"][0].clone();
+    unreadable["publicKey"]["keyDetails"] = json!("ML_DSA_65");
+    unreadable["logId"]["keyId"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    beside["ctlogs"].as_array_mut().unwrap().insert(0, unreadable);
     let mut unusable = forge.root();
     unusable["ctlogs"][0]["publicKey"]["keyDetails"] = json!("ML_DSA_65");
     vec![
         case("sct-missing", "none", logged(forge, |_| Vec::new())).unknown().sole().class("E1"),
         case("sct-log-unknown", "another-log", lists(&|leaf| vec![by(leaf, &stranger)])).unknown().sole().class("E3"),
+        case("sct-log-unknown", "another-log-beside-an-unreadable-one", lists(&|leaf| vec![by(leaf, &stranger)]))
+            .under("beside-an-unreadable-ct-log", &beside)
+            .unknown()
+            .class("E3 D17"),
         case("sct-invalid", "of-another-certificate", lists(&|leaf| vec![for_another(leaf)])).sole().class("E5"),
         case(
             "sct-invalid",
