@@ -140,7 +140,7 @@ fn poorer_entries(entry: &Entry) -> Vec<Entry> {
 }
 
 /// Vectors that one thing too much is refused for, beside all that a good one needs: without it they are good again.
-const TOO_MUCH: [&str; 18] = [
+const TOO_MUCH: [&str; 19] = [
     "certificate-not-valid/one-of-two-tokens",
     "certificate-not-valid/promise-good-token-late",
     "certificate-not-valid/the-other-of-two-tokens",
