@@ -79,6 +79,10 @@ fn check_details(vector: &Vector, report: &Report) {
     });
     let times = vector.values("time").into_iter().map(|time| time.split(' ').nth(1).unwrap().to_owned());
     let identity = [vector.value("subject").to_owned(), vector.value("issuer").to_owned()];
+    let validity = match vector.values("time").len() {
+        1 => "valid at the verified time".to_owned(),
+        times => format!("valid at all {times} verified times"),
+    };
     let pair = Accepted { subject: identity[0].clone(), issuer: identity[1].clone() };
     let words: [Vec<String>; 9] = [
         vec!["one native signature".into()],
@@ -88,10 +92,7 @@ fn check_details(vector: &Vector, report: &Report) {
         identity.to_vec(),
         entries.collect(),
         times.collect(),
-        vec![
-            "valid at ".into(),
-            if vector.values("time").len() == 1 { "the verified time" } else { "verified times" }.into(),
-        ],
+        vec![validity],
         vec![format!("{pair} is accepted")],
     ];
     for (check, words) in report.checks().iter().zip(words) {

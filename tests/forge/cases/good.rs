@@ -178,6 +178,18 @@ fn shapes(forge: &Forge) -> Vec<Case> {
             .class("B9")
             .comment("the entry's own time counts for nothing"),
         {
+            let draft = forge.draft().v2_with(|_| ());
+            let stranger =
+                TimestampAuthority { key: fresh_key(&PKCS_ECDSA_P256_SHA256), chain: vec![forge.draft().leaf] };
+            let mut odd = stranger.token(&stamp_of(draft.signature(), "20261110120001Z"));
+            odd.signer().in_disorder = true;
+            let tokens = [draft.token_at("20261110120001Z").der(), odd.der()];
+            let times = ["timestamp 2026-11-10T12:00:01Z"];
+            case("with-an-odd-foreign-token", &draft.with_tokens(&tokens), &times, V2)
+                .class("G3")
+                .comment("what a stranger wrote is not even read strictly")
+        },
+        {
             let times: Vec<_> = (10..18).map(|second| format!("timestamp 2026-11-10T12:00:{second}Z")).collect();
             let times: Vec<_> = times.iter().map(String::as_str).collect();
             case("eight-tokens", &eight.with_tokens(&tokens), &times, V2).class("L1 B3")

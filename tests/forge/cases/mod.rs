@@ -5,6 +5,7 @@ mod cms;
 mod entry;
 mod good;
 mod object;
+mod openssl;
 mod policy;
 mod profile;
 mod sct;
@@ -22,6 +23,7 @@ pub(super) fn all(forge: &Forge) -> Vec<Case> {
         sct::all(forge),
         profile::all(forge),
         entry::all(forge),
+        openssl::all(forge),
         time::all(forge),
         validity::all(forge),
         policy::all(forge),

@@ -1,6 +1,6 @@
 //! Step 7.
 
-use rcgen::PKCS_ECDSA_P256_SHA256;
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData as _};
 use serde_json::{Value, json};
 
 use git_keyless::key::{sha1_of, sha256};
@@ -9,7 +9,7 @@ use super::super::cms::{
     CONTENT_TYPE, Cms, ID_DATA, MESSAGE_DIGEST, SHA256, SIGNING_CERTIFICATE_V2, TOKEN, attribute, stamp_of, tst_info,
 };
 use super::super::der::{algorithm, bits, octets, oid, sequence};
-use super::super::x509::{CODE_SIGNING, Certificate, TIME_STAMPING, constraints, fresh_key, usages};
+use super::super::x509::{CODE_SIGNING, Certificate, TIME_STAMPING, constraints, fresh_key, name, named_key, usages};
 use super::super::{Case, Draft, Forge, TimestampAuthority, authority_json};
 
 /// When tokens are made.
@@ -28,6 +28,16 @@ fn missing(forge: &Forge) -> Vec<Case> {
     let mut untimed = forge.root();
     untimed["timestampAuthorities"] = json!([]);
     let stranger = TimestampAuthority { key: fresh_key(&PKCS_ECDSA_P256_SHA256), chain: vec![forge.draft().leaf] };
+    let mut beside = forge.root();
+    let mut second = beside["timestampAuthorities"][0].clone();
+    second["certChain"]["certificates"][0]["rawBytes"] = json!("MAA=");
+    let unreadable = {
+        let mut root = forge.root();
+        root["timestampAuthorities"] = json!([second]);
+        root
+    };
+    beside["timestampAuthorities"].as_array_mut().unwrap().push(second);
+    let namesake = TimestampAuthority::kept("tsa-of-a-namesake", |signer| signer.issuer = name("tsa root"));
     vec![
         case("v1-without-promise", forge.draft().v1_with(|entry| entry.promise = None))
             .sole()
@@ -38,6 +48,25 @@ fn missing(forge: &Forge) -> Vec<Case> {
         case("v2-without-token", forge.draft().v2_with(|_| ())).sole().class("B10 B11 K3"),
         case("v2-with-a-time", forge.draft().v2_with(|entry| entry.integrated_time = forge.at)).class("B9"),
         case("no-authority-listed", forge.good_v2()).under("no-timestamp-authority", &untimed).class("G3"),
+        case("nothing-under-an-unreadable-authority", forge.draft().v2_with(|_| ()))
+            .under("unreadable-timestamp-authority", &unreadable)
+            .class("D17")
+            .comment("no authority could help what has no token"),
+        {
+            let draft = forge.draft().v2_with(|_| ());
+            let token = stranger.token(&stamp_of(draft.signature(), STAMP)).der();
+            case("token-of-a-stranger-beside-an-unreadable-authority", draft.with_tokens(&[token]))
+                .under("beside-an-unreadable-timestamp-authority", &beside)
+                .class("G3 D17")
+        },
+        {
+            let draft = forge.draft().v2_with(|_| ());
+            let token = namesake.token(&stamp_of(draft.signature(), STAMP)).der();
+            case("token-below-a-namesake", draft.with_tokens(&[token]))
+                .under("namesake-of-an-authority", &with_authority(forge, &forge.tsa.chain[1..]))
+                .class("G3 C19")
+                .comment("its certificate names the listed authority as issuer, which never issued it")
+        },
         {
             let draft = forge.draft().v2_with(|_| ());
             let token = stranger.token(&stamp_of(draft.signature(), STAMP)).der();
@@ -194,7 +223,11 @@ fn authorities(forge: &Forge) -> Vec<Case> {
     // The only authority has a key of a kind that nobody here knows; what stands for its signature does not matter.
     let unknown_key = sequence(&[&algorithm("2.16.840.1.101.3.4.3.18"), &bits(&[0; 1952])]);
     let future = TimestampAuthority::kept("tsa-of-another-kind", |signer| signer.spki = unknown_key);
+    let edwards = named_key("tsa-with-ed25519", &PKCS_ED25519).subject_public_key_info();
+    let edwards = TimestampAuthority::kept("tsa-with-ed25519", |signer| signer.spki = edwards);
     let stamped = forge.draft().v2_with(|_| ());
+    let unstamped = forge.draft().v2_with(|_| ());
+    let by_edwards = edwards.token(&stamp_of(unstamped.signature(), STAMP)).der();
     let token = future.token(&stamp_of(stamped.signature(), STAMP)).der();
     let mut unreadable = forge.root();
     unreadable["timestampAuthorities"][0]["certChain"]["certificates"][0]["rawBytes"] = json!("MAA=");
@@ -215,6 +248,10 @@ fn authorities(forge: &Forge) -> Vec<Case> {
             .under("unreadable-timestamp-authority", &unreadable)
             .unknown()
             .sole()
+            .class("D17"),
+        case("trust-root-unusable", "timestamp-authority-with-ed25519", &unstamped.with_tokens(&[by_edwards]))
+            .under("timestamp-authority-with-ed25519", &with_authority(forge, &edwards.chain))
+            .unknown()
             .class("D17"),
         case("trust-root-unusable", "timestamp-authority-of-another-kind", &stamped.with_tokens(&[token]))
             .under("timestamp-authority-of-another-kind", &with_authority(forge, &future.chain))
