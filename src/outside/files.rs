@@ -63,6 +63,7 @@ impl Folder {
     pub fn new(name: &str) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("git-keyless-{name}"));
         let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(false);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -64,6 +64,7 @@ impl Keyring {
 
     /// Keeps `bytes` under `name` in place of what was there. The kernel forgets them after `life`; other keyrings have
     /// no such thing.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only the kernel forgets by itself"))]
     pub fn write(self, name: &str, bytes: &[u8], life: Duration) -> Result<(), Unusable> {
         if bytes.len() > MAX_KEPT_BYTES {
             return Err(Unusable::new(self, format!("more than {MAX_KEPT_BYTES} bytes")));

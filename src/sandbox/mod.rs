@@ -191,16 +191,11 @@ impl Sandbox {
     pub fn run(options: &Options, announce: impl FnOnce(&Self)) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
         runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
             // Before anybody can know that it runs.
-            let mut terminate = signal(SignalKind::terminate()).map_err(Failure::new)?;
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::new)?;
+            let told_to_end = told_to_end().map_err(Failure::new)?;
             let sandbox = Self::start(options)?;
             announce(&sandbox);
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            told_to_end.await;
             Ok(())
         })
     }
@@ -259,6 +254,26 @@ impl Sandbox {
             }
         }
     }
+}
+
+/// SIGTERM or Ctrl-C, from the moment on when this is called.
+#[cfg(unix)]
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ctrl-C, from the moment on when this is called.
+#[cfg(windows)]
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move { _ = interrupt.recv().await })
 }
 
 impl Drop for Sandbox {

@@ -2,9 +2,8 @@
 //!
 //! It is 0700 and belongs to who runs the sandbox. Everything is written beside its place and renamed into it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,23 +39,19 @@ impl Directory {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |why: &dyn std::fmt::Display| Failure::new(format!("{}: {why}", path.display()));
         if !path.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(&error))?;
+            private_folders().create(path).map_err(|error| failed(&error))?;
         }
         let path = fs::canonicalize(path).map_err(|error| failed(&error))?;
         let fresh = fs::read_dir(&path).map_err(|error| failed(&error))?.next().is_none();
         if !fresh && !path.join("lock").exists() {
             return Err(failed(&"there are files in it and it is no sandbox's; name a new or empty directory"));
         }
-        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(path.join("lock"));
+        let lock = private_file().append(true).open(path.join("lock"));
         let lock = lock.map_err(|error| failed(&error))?;
         if when_free(|| lock.try_lock()).is_err() {
             return Err(failed(&"another sandbox runs on it; stop that one, or name another directory"));
         }
-        let owner = |metadata: std::io::Result<fs::Metadata>| metadata.map(|found| found.uid()).ok();
-        if owner(fs::metadata(&path)) != owner(lock.metadata()) {
-            return Err(failed(&"it belongs to somebody else; name a directory of your own"));
-        }
-        fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|error| failed(&error))?;
+        close(&path, &lock).map_err(|error| failed(&error))?;
         let directory = Self { path, _lock: lock };
         directory.remove(READY);
         Ok(directory)
@@ -77,9 +72,9 @@ impl Directory {
         let (place, draft) = (self.path.join(name), self.path.join(format!(".{}", name.replace('/', "."))));
         let written = (|| {
             if let Some(parent) = place.parent() {
-                DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+                private_folders().create(parent)?;
             }
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            let mut file = private_file().write(true).truncate(true).open(&draft)?;
             file.write_all(bytes)?;
             fs::rename(&draft, &place)
         })();
@@ -89,7 +84,7 @@ impl Directory {
     /// Opens a file that only grows.
     pub(super) fn append(&self, name: &str) -> Result<File, Failure> {
         let place = self.path.join(name);
-        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(&place);
+        let opened = private_file().append(true).open(&place);
         opened.map_err(|error| Failure::new(format!("{}: {error}", place.display())))
     }
 
@@ -139,6 +134,40 @@ impl Directory {
         }
         listeners.try_into().map_err(|_| Failure::new("ports.json: another number of ports"))
     }
+}
+
+/// Makes folders for nobody else, where folders have modes.
+fn private_folders() -> DirBuilder {
+    let mut folders = DirBuilder::new();
+    folders.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+    folders
+}
+
+/// A file for nobody else, made where there is none.
+fn private_file() -> OpenOptions {
+    let mut file = OpenOptions::new();
+    file.create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file
+}
+
+/// Lets nobody else into `folder`, which must be of whoever has just opened `lock` in it.
+#[cfg(unix)]
+fn close(folder: &Path, lock: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    if fs::metadata(folder)?.uid() != lock.metadata()?.uid() {
+        return Err(std::io::Error::other("it belongs to somebody else; name a directory of your own"));
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// There it inherits who may enter.
+#[cfg(not(unix))]
+fn close(_: &Path, _: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// What stands in a file of the sandbox at `path`, whether it runs or not.

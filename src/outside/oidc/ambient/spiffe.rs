@@ -1,6 +1,8 @@
 //! SPIFFE: the Workload API on a socket of this machine gives a JWT-SVID (SPIFFE Workload API section 6, JWT-SVID
 //! section 2). One call of gRPC, which is HTTP/2 with a length before each message.
 
+#![cfg_attr(not(unix), expect(dead_code, unused_imports, reason = "no such sockets are spoken there"))]
+
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
