@@ -25,6 +25,7 @@ mod fuzz_seeds;
 mod git;
 mod guards;
 mod install;
+mod instances;
 #[cfg(feature = "sandbox")]
 mod jj;
 mod limits;
@@ -45,6 +46,7 @@ mod schema;
 mod session;
 #[cfg(feature = "sandbox")]
 mod setup;
+mod status;
 mod stores;
 #[cfg(feature = "sandbox")]
 mod suite;

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use der::asn1::{BitString, Null, ObjectIdentifier};
+use der::asn1::{BitString, Null, ObjectIdentifier, OctetString};
 use der::{Any, Encode as _};
 use git_keyless::format::checkpoint::Checkpoint;
 use git_keyless::format::object::{Kind, MAX_OBJECT_BYTES, Object, ObjectFormat, committer_email};
+use git_keyless::format::sct::{self, SctAlgorithm};
 use git_keyless::format::time::{Time, Window};
 use git_keyless::format::{hex, printable};
 use git_keyless::key::{EphemeralKey, Hash, Invalid, KeyKind, MEMO_ENTRIES, Memo, PublicKey, random, sha1_of};
@@ -151,6 +152,68 @@ fn moments_and_windows() {
     assert_eq!((open.to_string().as_str(), open.left(end)), ("2026-07-08T17:27:17.5Z onwards", Duration::MAX));
     assert_eq!(open.left(at("2020-01-01T00:00:00Z")), Duration::ZERO);
     assert_eq!((Time::from_seconds(-1).unwrap().since_unix(), start.since_unix().unwrap().subsec_nanos()), (None, 0));
+}
+
+/// RFC 3161 section 2.4.2, and X.690 section 11.7 for the fraction.
+#[test]
+fn times_of_timestamps() {
+    for (text, time) in [
+        ("20261110120001Z", "2026-11-10T12:00:01Z"),
+        ("20261110120001.5Z", "2026-11-10T12:00:01.5Z"),
+        ("20261110120001.123456789Z", "2026-11-10T12:00:01.123456789Z"),
+    ] {
+        assert_eq!(Time::parse_generalized(text).unwrap().to_string(), time);
+    }
+    for wrong in [
+        "2026111012000Z",
+        "202611101200011Z",
+        "2026111012000xZ",
+        "20261110120001.Z",
+        "20261110120001.50Z",
+        "20261110120001.5xZ",
+        "20261110120001.1234567891Z",
+        "20261110120001",
+        "20261110120001+0100",
+        "20261310120001Z",
+        "Z",
+    ] {
+        assert!(Time::parse_generalized(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// Of a tag: what begins with a blank belongs to the header before it, and falls out with a foreign signature alone.
+#[test]
+fn lines_that_go_on() {
+    let armor = "-----BEGIN SIGNED MESSAGE-----\n-----END SIGNED MESSAGE-----\n";
+    let split = |headers: &str| {
+        let raw = format!("object x\n{headers}\nmessage\n{armor}").into_bytes();
+        let object = Object::split(raw, Kind::Tag, ObjectFormat::Sha1, None);
+        String::from_utf8(object.payload().to_vec()).unwrap()
+    };
+    assert_eq!(split("note a\n more\n"), "object x\nnote a\n more\n\nmessage\n");
+    assert_eq!(split("gpgsig-sha256 a\n more\nnote b\n and\n"), "object x\nnote b\n and\n\nmessage\n");
+}
+
+/// RFC 6962 section 3.3: a list of one timestamp by RSA with SHA-256 (RFC 5246 section 7.4.1.4.1: 4, 1).
+#[test]
+fn a_certificate_logs_promise_by_rsa() {
+    let sct = |hash: u8, scheme: u8| {
+        let fixed = [&[0][..], &[7; 32], &1_794_312_001_000_u64.to_be_bytes(), &[0, 0, hash, scheme, 0, 3, 1, 2, 3]];
+        let one = fixed.concat();
+        let length = u16::try_from(one.len()).unwrap();
+        let list = [&(length + 2).to_be_bytes()[..], &length.to_be_bytes(), &one].concat();
+        let list = OctetString::new(list).unwrap().to_der().unwrap();
+        sct::parse_list(&list).unwrap().remove(0)
+    };
+    let by_rsa = sct(4, 1);
+    assert_eq!((by_rsa.algorithm, by_rsa.millis), (SctAlgorithm::RsaSha256, 1_794_312_001_000));
+    assert_eq!(sct(4, 3).algorithm, SctAlgorithm::EcdsaSha256);
+    for (hash, scheme) in [(5, 3), (2, 1), (4, 2)] {
+        assert_eq!(sct(hash, scheme).algorithm, SctAlgorithm::Other);
+    }
+    // What is signed has three bytes for the length of the certificate.
+    assert!(sct::signed_struct(&by_rsa, &[0; 32], &vec![0; (1 << 24) - 1]).is_ok());
+    assert!(sct::signed_struct(&by_rsa, &[0; 32], &vec![0; 1 << 24]).is_err());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_keyless::format::cms::{self, SignedData};
-use git_keyless::format::{base64, unbase64};
-use git_keyless::key::{Memo, sha256};
+use git_keyless::format::{base64, hex, unbase64};
+use git_keyless::key::{Memo, sha1_of, sha256};
 use git_keyless::policy::Accepted;
 use git_keyless::report::{Outcome, Report, Step, Trust, Verdict};
 use git_keyless::verify::{self, Verifier};
@@ -112,6 +112,10 @@ fn facts_stand_before_any_list() {
         let memo = Memo::new();
         let verified = Verifier::new(&vector.root, &memo).verify(&vector.object(), vector.now());
         assert_eq!(verified.facts(), vector.report().facts(), "{}", vector.name);
+        let cms = SignedData::parse(&cms::dearmor(vector.parts().signature()).unwrap()).unwrap();
+        let signer = cms.signer().unwrap();
+        let leaf = cms.certificates().iter().find(|certificate| signer.is(certificate)).unwrap();
+        assert_eq!(verified.facts().fingerprint, Some(hex(&sha1_of(&[leaf.der()]))), "{}", vector.name);
         assert!(verified.checks().iter().all(|check| check.holds()));
     }
 }
@@ -137,6 +141,8 @@ fn bundles() {
             let body: Value = serde_json::from_slice(&body).unwrap();
             let kind = format!("{}/{}", body["kind"].as_str().unwrap(), body["apiVersion"].as_str().unwrap());
             assert!(expected.starts_with(&format!("{kind} ")), "{}: {kind}", vector.name);
+            let promised = entry.get("integratedTime").is_some();
+            assert_eq!(promised, kind.ends_with("0.0.1") || vector.name.ends_with("with-a-time"), "{}", vector.name);
             assert_eq!(entry["kindVersion"]["version"], body["apiVersion"], "{}", vector.name);
             assert_eq!(entry.get("inclusionPromise").is_some(), kind.ends_with("0.0.1"), "{}", vector.name);
         }

@@ -169,6 +169,7 @@ mod tests {
         assert!(federated.allows(&email("a@x.test"), "https://github.com/login/oauth"));
         assert!(!federated.allows(&email("a@x.test"), "https://accounts.google.com"));
         assert_eq!(federated.certified_issuer(), "https://github.com/login/oauth");
+        assert_eq!((federated.name(), claims().name()), ("a@x.test", claims().subject.as_str()));
     }
 
     #[test]
@@ -183,6 +184,8 @@ mod tests {
         assert!(allows(&format!("https://github.com/{workflow}")));
         assert!(!allows("https://github.com/o/r/.github/workflows/other.yml@refs/heads/main"));
         assert!(!allows(&format!("https://evil.test/{workflow}")));
+
+        assert_eq!(github.name(), workflow);
 
         let enterprise = Claims { issuer: "https://ghe.corp.test/_services/token".into(), ..github.clone() };
         assert!(enterprise.allows(&uri(&format!("https://ghe.corp.test/{workflow}")), &enterprise.issuer));

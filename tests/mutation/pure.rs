@@ -8,6 +8,8 @@ mod certificates;
 mod cores;
 #[path = "../format_gitsign.rs"]
 mod format_gitsign;
+#[path = "../instances.rs"]
+mod instances;
 #[path = "../limits.rs"]
 mod limits;
 #[path = "../parts.rs"]
@@ -18,6 +20,8 @@ mod payload;
 mod properties;
 #[path = "../report.rs"]
 mod report;
+#[path = "../status.rs"]
+mod status;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
