@@ -2,10 +2,14 @@
 //! the built-in root says of the public instance.
 
 use der::pem::{LineEnding, encode_string};
+use git_keyless::format::base64;
 use git_keyless::format::cert::Certificate;
+use git_keyless::format::cms::{self, SignedData};
 use git_keyless::format::time::Time;
 use git_keyless::trust::parts::{Pems, Urls, client_trust_config, signing_config, trusted_root};
 use git_keyless::trust::{SigningConfig, TrustRoot};
+
+use crate::vectors::Vector;
 
 fn pem(label: &str, der: &[u8]) -> String {
     encode_string(label, LineEnding::LF, der).unwrap()
@@ -80,6 +84,19 @@ fn what_is_no_chain_and_what_is_no_key() {
     let good = certificates(&chain);
     let without_stamps = made(&good, &log).unwrap();
     assert_eq!(without_stamps["timestampAuthorities"].as_array().map(Vec::len), Some(0));
+    // A leaf below a chain is no authority's, but it tells the order of three.
+    let vector = Vector::of("good").into_iter().find(|vector| vector.name == "good/identity-github").unwrap();
+    let leaf = SignedData::parse(&cms::dearmor(vector.parts().signature()).unwrap()).unwrap().certificates()[0].clone();
+    let above: Vec<_> =
+        vector.root.authorities[0].chain.as_ref().unwrap().iter().map(|one| one.der().to_vec()).collect();
+    let three = [above.clone(), vec![leaf.der().to_vec()]].concat();
+    let ordered = made(&certificates(&three), &log).unwrap();
+    let raw = &ordered["certificateAuthorities"][0]["certChain"]["certificates"];
+    let expected: Vec<_> = [vec![leaf.der().to_vec()], above].concat().iter().map(|der| base64(der)).collect();
+    assert_eq!(expected.len(), 3);
+    let found: Vec<_> =
+        raw.as_array().unwrap().iter().map(|one| one["rawBytes"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(found, expected);
     // Twice the same, two that have nothing to do with each other, and nothing.
     let alone = Certificate::parse_pem(include_str!("data/leaf.pem")).unwrap().der().to_vec();
     for (authority, expected) in [

@@ -97,6 +97,10 @@ fn what_another_program_says() {
         trust: Some(ForeignTrust::Fully),
     };
     assert_eq!(good(VALID), expected);
+    for wrong in [FP.replace('0', "z"), FP[1..].to_owned(), format!("{FP}0")] {
+        let lines = [format!("GOODSIG {wrong} Alice"), format!("VALIDSIG {wrong} {VALID}")];
+        assert_eq!(said(&lines.each_ref().map(String::as_str)), unclear("what it says is not well-formed"), "{wrong}");
+    }
     // A field with anything but letters, digits and dashes, an empty one, one too few, and one too long.
     for wrong in [
         VALID.replace("19 8", "x").replace("2026-11-21 ", "2026_11_21 "),

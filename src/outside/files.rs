@@ -93,8 +93,7 @@ impl Drop for Folder {
 /// place, so that no file can slip into it; whoever throws output away opens it for writing alone.
 #[cfg(unix)]
 pub fn was_closed(stream: impl std::os::fd::AsFd) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let null = std::fs::metadata("/dev/null").map(|meta| meta.rdev());
+    let null = rustix::fs::stat("/dev/null").map(|stat| stat.st_rdev);
     let stat = rustix::fs::fstat(&stream).map(|stat| stat.st_rdev);
     let both = rustix::fs::fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
     both && matches!((null, stat), (Ok(null), Ok(stat)) if null == stat)

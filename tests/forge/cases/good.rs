@@ -182,12 +182,12 @@ fn shapes(forge: &Forge) -> Vec<Case> {
             let stranger =
                 TimestampAuthority { key: fresh_key(&PKCS_ECDSA_P256_SHA256), chain: vec![forge.draft().leaf] };
             let mut odd = stranger.token(&stamp_of(draft.signature(), "20261110120001Z"));
-            odd.signer().in_disorder = true;
+            odd.content_type = "1.2.840.113549.1.7.1";
             let tokens = [draft.token_at("20261110120001Z").der(), odd.der()];
             let times = ["timestamp 2026-11-10T12:00:01Z"];
             case("with-an-odd-foreign-token", &draft.with_tokens(&tokens), &times, V2)
                 .class("G3")
-                .comment("what a stranger wrote is not even read strictly")
+                .comment("a token that is none: what a stranger wrote is not even looked into")
         },
         {
             let times: Vec<_> = (10..18).map(|second| format!("timestamp 2026-11-10T12:00:{second}Z")).collect();
