@@ -1,6 +1,8 @@
 //! Somebody at work: a repository that signs on a sandbox, and a browser with a person at it who logs in as Alice and
 //! counts how often.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -18,7 +20,6 @@ pub(super) const ALICE: &str = "alice@example.test";
 
 /// Leaves the address for the person, unless it is told to be stuck.
 const BROWSER: &str = "#!/bin/sh
-printf '%s\\n' \"$1\" >> \"$HOME/visited\"
 if [ -e \"$HOME/stuck\" ]; then : > \"$HOME/stuck.address\"; exit; fi
 printf %s \"$1\" > \"$HOME/part.$$\" && mv \"$HOME/part.$$\" \"$HOME/address.$$\"
 ";
@@ -115,7 +116,10 @@ fn sit(home: &Path, logins: &AtomicUsize, over: &AtomicBool) {
                 let address = std::fs::read_to_string(file.path()).unwrap();
                 std::fs::remove_file(file.path()).unwrap();
                 logins.fetch_add(1, Ordering::SeqCst);
-                assert_eq!(web::get(&web::log_in(&web::set_out(&address), ALICE)).status, 200);
+                let address = web::set_out(&address);
+                let mut visited = OpenOptions::new().create(true).append(true).open(home.join("visited")).unwrap();
+                writeln!(visited, "{address}").unwrap();
+                assert_eq!(web::get(&web::log_in(&address, ALICE)).status, 200);
             }
         }
         std::thread::sleep(Duration::from_millis(5));
