@@ -16,6 +16,8 @@ use x509_cert::request::CertReq;
 
 use crate::vectors::Vector;
 
+type Change<'a> = &'a dyn Fn(&mut Rfc5652);
+
 fn vector(name: &str) -> Vector {
     let folder = name.split('/').next().unwrap();
     Vector::of(folder).into_iter().find(|vector| vector.name == name).unwrap()
@@ -116,7 +118,7 @@ fn whose_a_signature_is() {
     let keyless = der_of(&vector("good/identity-github"));
     assert!(format::is_foreign(&mail) && !format::is_foreign(&keyless) && !format::is_foreign(b"no CMS"));
     assert!(!format::is_foreign(&der_of(&vector("not-keyless/no-certificate"))));
-    let changed = |change: &dyn Fn(&mut Rfc5652)| {
+    let changed = |change: Change<'_>| {
         let info = ContentInfo::from_der(&mail).unwrap();
         let mut cms: Rfc5652 = info.content.decode_as().unwrap();
         change(&mut cms);
@@ -139,7 +141,7 @@ fn whose_a_signature_is() {
         cms.encap_content_info.econtent = Some(Any::encode_from(&OctetString::new(vec![1]).unwrap()).unwrap());
     };
     let nobodys = |cms: &mut Rfc5652| cms.certificates = None;
-    let changes: [(&str, &dyn Fn(&mut Rfc5652)); 4] =
+    let changes: [(&str, Change<'_>); 4] =
         [("Fulcio's too", &fulcio), ("two signers", &two_signers), ("content", &content), ("nobody's", &nobodys)];
     for (name, change) in changes {
         assert!(!format::is_foreign(&changed(change)), "{name}");
