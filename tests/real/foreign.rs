@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::suite::good::signing;
 use crate::suite::stack::{DEV, Route, Stack};
-use crate::support::{Answer, Git, PROGRAM, Repo, answer_to, split};
+use crate::support::{Answer, Git, PROGRAM, Repo, answer_to, cache, split};
 
 /// One commit, as the others get it.
 struct Signed {
@@ -96,8 +96,7 @@ type Judge = Box<dyn Fn(&[Value]) -> Vec<Option<String>>>;
 
 /// The clients that are installed; those that are not, aloud.
 fn judges() -> Vec<(&'static str, Judge)> {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).unwrap().join("git-keyless");
+    let cache = cache();
     let script = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/foreign").join(name);
     let (python, js) = (cache.join("foreign"), cache.join("foreign-js"));
     let clients = [

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use git_keyless::outside::session::Keyring;
 
-use crate::support::{installed, skipped};
+use crate::support::{cache, installed, skipped};
 
 /// Set where a test runs once more, in a room whose keyring is its own.
 const INSIDE: &str = "GIT_KEYLESS_TESTS_INSIDE";
@@ -109,9 +109,8 @@ fn apart_or_skipped() -> Option<Command> {
 
 /// `home` is where the daemon keeps what it is told.
 fn bus(start: &str, home: &Path) -> Option<Command> {
-    let cache =
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/git-keyless/gnome-keyring/daemon"));
-    let daemon = cache.filter(|daemon| daemon.is_file()).map(PathBuf::into_os_string);
+    let daemon = Some(cache().join("gnome-keyring/daemon")).filter(|daemon| daemon.is_file());
+    let daemon = daemon.map(PathBuf::into_os_string);
     let (Some(bus), Some(daemon)) =
         (installed("dbus-run-session"), daemon.or_else(|| installed("gnome-keyring-daemon")))
     else {

@@ -260,6 +260,12 @@ pub(crate) fn installed(program: &str) -> Option<OsString> {
         .map(PathBuf::into_os_string)
 }
 
+/// What tests have installed for themselves.
+pub(crate) fn cache() -> PathBuf {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home).unwrap_or_default().join("git-keyless")
+}
+
 /// Says once that something is not checked here, and why. Straight to standard error: what goes through `print!` is shown
 /// of failing tests alone.
 pub(crate) fn skipped(why: &str) {

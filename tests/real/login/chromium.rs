@@ -9,15 +9,13 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::support::skipped;
+use crate::support::{cache, skipped};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `install.sh` put there; none, and said, where it did not.
 pub(super) fn installed(program: &str) -> Option<PathBuf> {
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from);
-    let path = cache.join("git-keyless").join(program);
+    let path = cache().join(program);
     if !path.exists() {
         skipped(&format!(
             "no {}: a login with a real browser was not tried (tests/real/login/install.sh)",
