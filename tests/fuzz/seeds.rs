@@ -59,8 +59,10 @@ impl Seeds {
         self.put("timestamp", der);
         self.put("timestamp", &reply_around(der).unwrap());
         let token = SignedData::parse_unsorted(der).unwrap();
-        self.put("timestamp", cms::octets(token.content().unwrap()).unwrap());
-        assert!(TstInfo::of(&token).is_ok());
+        // What a stranger calls a token may be none.
+        if TstInfo::of(&token).is_ok() {
+            self.put("timestamp", cms::octets(token.content().unwrap()).unwrap());
+        }
     }
 }
 
