@@ -14,11 +14,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def once(args, env, cwd, data=None):
     """Wall and CPU milliseconds of one call and its children."""
-    with tempfile.TemporaryFile() as stdin:
+    # For writing alone: a signature that goes into what subprocess.DEVNULL is would be taken for one to a closed stream.
+    with tempfile.TemporaryFile() as stdin, open(os.devnull, "wb") as nowhere:
         stdin.write(data or b"")
         stdin.seek(0)
         start = time.perf_counter()
-        child = subprocess.Popen(args, env=env, cwd=cwd, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(args, env=env, cwd=cwd, stdin=stdin, stdout=nowhere, stderr=nowhere)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
     if status != 0:
@@ -100,7 +101,7 @@ def signing(program, config, runs):
         calls["ssh-keygen -Y sign"] = (["ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", home + "/key"], env, home + "/w", payload)
     commit = lambda *args: (["git", *args, "commit", "-q", "--allow-empty", "-m", "x"], env, home + "/w")
     ours = ["-c", "commit.gpgSign=true", "-c", "gpg.format=x509", "-c", f"gpg.x509.program={os.path.abspath(program)}"]
-    calls["git commit, unsigned"] = commit()
+    calls["git commit, unsigned"] = commit("-c", "commit.gpgSign=false")
     calls["git commit, git-keyless"] = commit(*ours)
     if shutil.which("ssh-keygen"):
         calls["git commit, ssh"] = commit("-c", "commit.gpgSign=true", "-c", "gpg.format=ssh", "-c", f"user.signingKey={home}/key")
