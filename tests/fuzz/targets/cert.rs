@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = (certificate.validity(), certificate.serial(), certificate.is_fulcio(), certificate.repeated_extension());
     let _ = (certificate.issuer_name().to_string(), certificate.subject_name().to_string());
     let _ = (certificate.subjects(), certificate.identity_issuer(), certificate.fulcio_extensions());
-    let _ = (certificate.extended_key_usage(), certificate.may_sign(), certificate.may_certify(), certificate.is_ca());
+    let _ = (certificate.extended_key_usage(), certificate.may_sign(), certificate.is_ca());
     let _ = (certificate.authority_key_id(), certificate.subject_key_id());
     let tbs = certificate.precertificate_tbs();
     let scts = certificate.sct_list().map(sct::parse_list);

@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_ne!(family, Family::Unreadable, "what is strict is also lax");
         look(&strict);
     }
-    for cms in &unsorted {
+    if let Ok(cms) = &unsorted {
         look(cms);
         let stored = |der: &[u8]| bytes.windows(der.len()).any(|window| window == der);
         assert!(cms.certificates().iter().all(|certificate| stored(certificate.der())));
