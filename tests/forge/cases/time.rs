@@ -219,6 +219,14 @@ fn authorities(forge: &Forge) -> Vec<Case> {
         let root = with_authority(forge, &tsa.chain);
         case("timestamp-invalid", name, &draft.with_tokens(&[token])).under(name, &root)
     };
+    // The same authorities, made below, with their own certificate as all that is listed.
+    let alone = |name: &'static str| {
+        let tsa = TimestampAuthority::kept(name, |_| ());
+        let draft = forge.draft().v2_with(|_| ());
+        let token = tsa.token(&stamp_of(draft.signature(), STAMP)).der();
+        let (case_name, root) = (format!("{name}-alone"), with_authority(forge, &tsa.chain[..1]));
+        case("timestamp-invalid", &case_name, &draft.with_tokens(&[token])).under(&case_name, &root)
+    };
     let ended = [super::super::der::time(1_577_836_800), super::super::der::time(forge.at)];
     // The only authority has a key of a kind that nobody here knows; what stands for its signature does not matter.
     let unknown_key = sequence(&[&algorithm("2.16.840.1.101.3.4.3.18"), &bits(&[0; 1952])]);
@@ -240,6 +248,8 @@ fn authorities(forge: &Forge) -> Vec<Case> {
         by("tsa-of-any-usage", &|signer| signer.extensions[1] = usages(true, &["2.5.29.37.0"])).class("G6"),
         by("tsa-without-usage", &|signer| drop(signer.extensions.remove(1))).class("G6"),
         by("tsa-that-certifies", &|signer| signer.extensions.push(constraints(true, None))).class("G7"),
+        alone("tsa-that-certifies").class("G7").comment("listed with nothing above it, so that no path is validated"),
+        alone("tsa-that-ended").class("G11 B12"),
         by("tsa-that-ended", &|signer| signer.validity = ended.clone())
             .class("G11 B12")
             .comment("its certificate ended a second before the token's time"),
