@@ -140,7 +140,7 @@ fn poorer_entries(entry: &Entry) -> Vec<Entry> {
 }
 
 /// Vectors that one thing too much is refused for, beside all that a good one needs: without it they are good again.
-const TOO_MUCH: [&str; 19] = [
+const TOO_MUCH: [&str; 20] = [
     "certificate-not-valid/one-of-two-tokens",
     "certificate-not-valid/promise-good-token-late",
     "certificate-not-valid/the-other-of-two-tokens",
@@ -155,6 +155,7 @@ const TOO_MUCH: [&str; 19] = [
     "entry-repeated/two-values",
     "limit-exceeded/nine-tokens",
     "promise-invalid/in-v2",
+    "promise-invalid/in-v2-by-its-own-log",
     "proof-invalid/one-hash-more",
     "time-in-future/one-of-two",
     "timestamp-invalid/certificate-of-another-inside",

@@ -346,6 +346,17 @@ fn promises(forge: &Forge) -> Vec<Case> {
         case("promise-invalid", "in-v2", &forge.draft().v2_with(|entry| entry.promise = Some(vec![1; 64])).stamped())
             .class("B9")
             .comment("Rekor v2 promises nothing"),
+        {
+            let draft = forge.draft();
+            let body = draft.body(true);
+            let own = |entry: &mut Entry| {
+                entry.integrated_time = forge.at + 1;
+                entry.promise = Some(forge.v2.promise(entry, &body));
+            };
+            case("promise-invalid", "in-v2-by-its-own-log", &draft.v2_with(own).stamped())
+                .class("B9")
+                .comment("signed by the right key, and still nothing that Rekor v2 says")
+        },
         promised("entry-malformed", "time-out-of-range", &|entry| entry.integrated_time = i64::MAX).class("B14"),
         promised("index-mismatch", "negative-global-index", &|entry| entry.log_index = -1).class("B14"),
         case("index-mismatch", "v2", &forge.draft().v2_with(|entry| entry.log_index = 5).stamped()).sole().class("F10"),
