@@ -15,27 +15,28 @@
 //! itself would not verify.
 
 mod credential;
+mod failure;
+mod servers;
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::format::cert::{self, Certificate};
+use crate::format::Malformed;
+use crate::format::cert::Certificate;
 use crate::format::cms::{self, SignedData};
 use crate::format::entry::Entry;
 use crate::format::object::Object;
-use crate::format::time::{Time, Window};
+use crate::format::time::Time;
 use crate::format::timestamp::TstInfo;
-use crate::format::{Malformed, printable};
-use crate::key::{self, EphemeralKey, KeyFailure, Memo};
-use crate::outside::http::{self, Endpoint, Http, Server};
+use crate::key::{self, EphemeralKey, Memo};
+use crate::outside::http::{Endpoint, Server};
 use crate::outside::oidc::{CheckedToken, DEFAULT_AUDIENCE};
-use crate::outside::rekor::{LogKey, Statement, Submitted};
-use crate::outside::{fulcio, rekor, tsa};
-use crate::report::{Check, Facts, Identity, Reason, Step, TimeSource};
+use crate::report::{Check, Facts, TimeSource};
 use crate::trust::{Services, TrustRoot};
 use crate::verify::Verifier;
+use servers::Servers;
 
 pub use credential::{Credential, LEAST_LIFE, NotTaken};
+pub use failure::{Failure, Warning};
 
 /// How to sign.
 #[derive(Clone, Debug)]
@@ -95,134 +96,6 @@ pub struct Signed {
     pub armor: String,
     /// What was verified of it.
     pub facts: Facts,
-}
-
-/// Nothing to stop for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// This machine's clock and the authority's are apart: the certificate is not valid by ours.
-    Clock {
-        /// Ours.
-        now: Time,
-        /// The certificate's dates.
-        window: Window,
-    },
-    /// A private instance takes tokens that the public one takes too.
-    SharedAudience {
-        /// The audience.
-        audience: String,
-        /// The instance.
-        instance: String,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Clock { now, window } => {
-                write!(f, "this machine's clock says {now}, the certificate is valid {window}; set the clock")
-            }
-            Self::SharedAudience { audience, instance } => write!(
-                f,
-                "instance {} takes tokens for `{audience}`, as the public one does: who runs it could use yours there; give it an audience of its own",
-                printable(instance)
-            ),
-        }
-    }
-}
-
-/// Why there is no signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The certificate that arrived would not verify.
-    Certificate(Reason),
-    /// The certificate is for somebody else than the token.
-    Identity {
-        /// Whom it names.
-        found: Identity,
-        /// Whom the token names.
-        wanted: String,
-    },
-    /// The certificate is for another key.
-    Key,
-    /// No randomness.
-    KeyMade(KeyFailure),
-    /// Not done in time.
-    Late(Duration),
-    /// Something could not be encoded.
-    Malformed(Malformed),
-    /// Our own result does not verify.
-    Refused {
-        /// The first step that does not hold.
-        check: Box<Check>,
-        /// Whose evidence that is.
-        by: String,
-    },
-    /// A server.
-    Server(http::Failure),
-    /// The configuration asks for what is not there.
-    Unusable(&'static str),
-}
-
-impl fmt::Display for Failure {
-    /// What happened, then what to do.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(reason) => write!(
-                f,
-                "the certificate authority gave a certificate that would not verify: {}: {reason}; use the trust root and the signing config of one instance",
-                reason.code()
-            ),
-            Self::Identity { found, wanted } => write!(
-                f,
-                "the certificate authority answered for {} ({}) instead of {}; do not use it before you know why",
-                printable(found.subject.name()),
-                printable(&found.issuer),
-                printable(wanted)
-            ),
-            Self::Key => f.write_str(
-                "the certificate authority gave a certificate for another key; do not use it before you know why",
-            ),
-            Self::KeyMade(failure) => write!(f, "{failure}"),
-            Self::Late(deadline) => {
-                write!(f, "signing took more than {} s; try again later", deadline.as_secs_f32())
-            }
-            Self::Malformed(malformed) => write!(f, "{malformed}; please report this"),
-            Self::Refused { check, by } => write!(
-                f,
-                "with the evidence of {by} our own signature does not verify, at step {} {}: {}; {}",
-                check.step.number(),
-                check.step.name(),
-                printable(&check.detail),
-                match check.step {
-                    Step::Validity => "their clocks disagree, or they are not of one instance: ask who runs them",
-                    _ => "use the trust root and the signing config of one instance, or ask who runs it",
-                }
-            ),
-            Self::Server(failure) => write!(f, "{failure}"),
-            Self::Unusable(why) => write!(f, "{why}"),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<http::Failure> for Failure {
-    fn from(failure: http::Failure) -> Self {
-        Self::Server(failure)
-    }
-}
-
-impl From<KeyFailure> for Failure {
-    fn from(failure: KeyFailure) -> Self {
-        Self::KeyMade(failure)
-    }
-}
-
-impl From<Malformed> for Failure {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
-    }
 }
 
 /// Signs under one trust root with the services of one instance.
@@ -353,115 +226,5 @@ fn verify_own(payload: &[u8], armor: &str, root: &TrustRoot, memo: &Memo, now: T
     match failed.or_else(|| verified.checks().iter().find(|check| !check.holds())) {
         Some(check) => Err(check.clone()),
         None => Ok(verified.facts().clone()),
-    }
-}
-
-/// The servers of one instance, as far as this signature needs them.
-struct Servers<'a> {
-    http: Http,
-    authority: Endpoint,
-    log: Endpoint,
-    log_version: u32,
-    log_keys: Vec<LogKey<'a>>,
-    timestamp_authority: Option<Endpoint>,
-    deadlines: Deadlines,
-    retry: Option<Duration>,
-}
-
-impl<'a> Servers<'a> {
-    fn of(root: &'a TrustRoot, options: &Options) -> Result<Self, Failure> {
-        let Services { authority, log, timestamp_authority, .. } = &options.services;
-        // A promise gives a time only where the trust root lists the log that promises.
-        let needed = log.version != 1 || root.logs.is_empty() || options.timestamp == Timestamp::Always;
-        let timestamp_authority = match timestamp_authority {
-            Some(_) if needed && root.timestamp_authorities.is_empty() => {
-                return Err(Failure::Unusable(
-                    "a timestamp is needed and the trust root lists no timestamp authority; use the trust root that belongs to the signing config",
-                ));
-            }
-            Some(service) if needed => Some(Endpoint::parse(Server::TimestampAuthority, &service.url)?),
-            None if needed => {
-                return Err(Failure::Unusable(
-                    "a timestamp is needed and the signing config names no timestamp authority (tsaUrls); add one, or use a log of Rekor v1",
-                ));
-            }
-            _ => None,
-        };
-        Ok(Self {
-            http: Http::new(),
-            authority: Endpoint::parse(Server::CertificateAuthority, &authority.url)?,
-            log: Endpoint::parse(Server::TransparencyLog, &log.url)?,
-            log_version: log.version,
-            log_keys: root
-                .logs
-                .iter()
-                .filter_map(|log| Some(LogKey { id: &log.id, spki: log.key.as_ref().ok()?.0.spki() }))
-                .collect(),
-            timestamp_authority,
-            deadlines: options.deadlines,
-            retry: options.retry,
-        })
-    }
-
-    /// Who gave what `step` of `verify` looks at.
-    fn behind(&self, step: Step) -> String {
-        let times = self.timestamp_authority.as_ref().unwrap_or(&self.log);
-        match step {
-            Step::Entry => self.log.to_string(),
-            Step::Time => times.to_string(),
-            Step::Validity if self.log_version == 1 && self.timestamp_authority.is_some() => {
-                format!("{}, {} and {times}", self.authority, self.log)
-            }
-            Step::Validity => format!("{} and {times}", self.authority),
-            _ => self.authority.to_string(),
-        }
-    }
-
-    /// Step 3, first half.
-    async fn certificate(&self, token: &CheckedToken, key: &EphemeralKey) -> Result<Certificate, Failure> {
-        let csr = cert::certification_request(key.public()?.spki(), |message| key.sign(message))??;
-        let deadline = self.deadlines.certificate;
-        self.twice(async || {
-            fulcio::request_certificate(&self.http, &self.authority, token.token(), &csr, deadline).await
-        })
-        .await
-    }
-
-    /// Step 5, both at the same time. None when the log has this very signature already and does not say where.
-    async fn evidence(&self, draft: &Draft<'_>) -> Result<Option<Evidence>, Failure> {
-        let (entry, token) = tokio::try_join!(self.entry(draft), self.token(draft))?;
-        Ok(entry.map(|entry| Evidence { entry, token }))
-    }
-
-    async fn entry(&self, draft: &Draft<'_>) -> Result<Option<Entry>, Failure> {
-        let statement = Statement { digest: &draft.digest, signature: &draft.signature, leaf: draft.leaf };
-        let deadline = self.deadlines.entry;
-        self.twice(async || match self.log_version {
-            1 => rekor::submit_v1(&self.http, &self.log, &statement, &self.log_keys, deadline).await.map(Some),
-            _ => rekor::submit_v2(&self.http, &self.log, &statement, deadline).await.map(|submitted| match submitted {
-                Submitted::Logged(entry) => Some(*entry),
-                Submitted::Duplicate => None,
-            }),
-        })
-        .await
-    }
-
-    async fn token(&self, draft: &Draft<'_>) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(authority) = &self.timestamp_authority else { return Ok(None) };
-        let (imprint, nonce) = (key::sha256(&draft.signature), key::random()?);
-        let deadline = self.deadlines.timestamp;
-        self.twice(async || tsa::request_token(&self.http, authority, &imprint, &nonce, deadline).await).await.map(Some)
-    }
-
-    /// Once more after a pause, where the first failure may pass. Every request here may be repeated: a certificate
-    /// and a timestamp do no harm twice, and a log knows what it has.
-    async fn twice<T>(&self, ask: impl AsyncFn() -> Result<T, http::Failure>) -> Result<T, Failure> {
-        match (ask().await, self.retry) {
-            (Err(failure), Some(pause)) if failure.may_pass() => {
-                tokio::time::sleep(pause).await;
-                Ok(ask().await?)
-            }
-            (answer, _) => Ok(answer?),
-        }
     }
 }

@@ -14,12 +14,13 @@ const ALL: [&str; 14] = [
 ];
 
 /// Which files, and which modules of ours they may name beside their own. The first row that fits counts.
-const FLOORS: [(&str, &[&str]); 24] = [
+const FLOORS: [(&str, &[&str]); 25] = [
     ("key.rs", &[]),
     ("format/", &[]),
     ("trust.rs", &["format", "key"]),
     ("trust/", &["format", "key", "trust"]),
     ("report.rs", &["format"]),
+    ("report/", &["format"]),
     ("policy.rs", &["format", "report"]),
     ("policy/", &["format", "report"]),
     // The screen of nine steps hands its facts to the ninth; the eight files below it know nothing of identities
@@ -63,7 +64,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("rustls_pki_types", &["sandbox", "trust.rs", "verify"]),
     // Commands are taken apart where they are run, and made where people copy them from.
     ("shlex", &["commands/mod.rs", "outside/oidc"]),
-    ("sigstore", &["outside/rekor"]),
+    ("sigstore", &["outside/rekor/v1.rs"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),
     ("windows_native_keyring_store", &["outside/session"]),
@@ -84,9 +85,6 @@ const WORLD: [&str; 8] = [
 
 const MOST_LINES: usize = 400;
 
-/// Files that may be longer, and why.
-const LONG: [(&str, &str); 1] =
-    [("report.rs", "the reasons are one alphabetical list, and a list is read by its entry")];
 
 struct Source {
     /// Below `src`, with `/`.
@@ -217,12 +215,7 @@ fn no_file_is_longer_than_one_can_read() {
         .map(|source| (source.name.clone(), lines(source)))
         .filter(|(_, lines)| *lines > MOST_LINES)
         .collect();
-    let excused: BTreeSet<_> = LONG.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(
-        long.keys().cloned().collect::<BTreeSet<_>>(),
-        excused,
-        "{long:?} have more than {MOST_LINES} lines of code"
-    );
+    assert!(long.is_empty(), "{long:?} have more than {MOST_LINES} lines of code");
 }
 
 /// A crate under the verifier is a decision: whoever takes one writes it into `pure_crates.txt`.

@@ -68,7 +68,7 @@ fn every_setting_and_variable_has_its_entry() {
 #[test]
 fn every_reason_and_step_has_its_entry_and_none_is_invented() {
     let page = page("git-keyless-verification.7");
-    let source = include_str!("../src/report.rs");
+    let source = include_str!("../src/report/reason.rs");
     let (_, code) = source.split_once("pub fn code(&self)").unwrap();
     let (code, _) = code.split_once("/// Whether it says").unwrap();
     let codes: BTreeSet<_> = code.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

@@ -165,7 +165,7 @@ fn found(report: &Report) -> Expected {
 
 /// Every word that `Reason::code` gives, out of the source: an enum does not list its variants.
 fn reasons() -> BTreeSet<String> {
-    let source = include_str!("../src/report.rs");
+    let source = include_str!("../src/report/reason.rs");
     let (_, body) = source.split_once("pub fn code(&self)").unwrap();
     let (body, _) = body.split_once("\n    }\n").unwrap();
     let arm = |line: &str| Some(line.split_once("=> \"")?.1.split_once('"')?.0.to_owned());

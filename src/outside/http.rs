@@ -1,141 +1,22 @@
-//! HTTP to four kinds of servers: the only file that names `reqwest`.
+//! HTTP to five kinds of servers: with the two files below it the only one that names `reqwest`.
 //!
 //! Encrypted, except on loopback, which no proxy ever sees. Redirects are not followed, nothing is unpacked, no cookie
 //! is kept. A reply has a size and an exchange a deadline, from the first byte sent to the last one read.
 
+mod endpoint;
+mod failure;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, ClientBuilder, Method, Response, Url, header, redirect};
+use reqwest::{Client, ClientBuilder, Method, Response, header, redirect};
 
 use super::terminal;
-use crate::format::printable;
 
-/// Most characters of an answer that an error quotes.
-pub const MAX_EXCERPT_CHARS: usize = 300;
-
-/// Whom we speak to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Server {
-    /// Fulcio.
-    CertificateAuthority,
-    /// An OpenID provider.
-    IdentityProvider,
-    /// What tells a workload in a cloud who it is.
-    MetadataServer,
-    /// An RFC 3161 authority.
-    TimestampAuthority,
-    /// Rekor.
-    TransparencyLog,
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::CertificateAuthority => "certificate authority",
-            Self::IdentityProvider => "identity provider",
-            Self::MetadataServer => "metadata server",
-            Self::TimestampAuthority => "timestamp authority",
-            Self::TransparencyLog => "transparency log",
-        })
-    }
-}
-
-/// Where a server is: a URL that may be spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    server: Server,
-    url: Url,
-    loopback: bool,
-    /// Never through a proxy.
-    direct: bool,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} {}", self.server, printable(self.url.as_str()))
-    }
-}
-
-/// Where every cloud has its metadata server, which speaks plain http to its own machines alone (RFC 3927).
-const METADATA_ADDRESS: &str = "169.254.169.254";
-
-impl Endpoint {
-    /// https anywhere, http on loopback alone; no user, password or fragment.
-    pub fn parse(server: Server, text: &str) -> Result<Self, Failure> {
-        let refuse =
-            |why: &str| Failure { server, url: printable(text), fault: Fault::NotAnEndpoint { why: why.to_owned() } };
-        // Never quoted: a password could stand in it.
-        let secret = |why: &str| Failure { url: "(its URL)".to_owned(), ..refuse(why) };
-        let url = Url::parse(text).map_err(|error| match text.contains('@') {
-            true => secret(&error.to_string()),
-            false => refuse(&error.to_string()),
-        })?;
-        let metadata = server == Server::MetadataServer && url.host_str() == Some(METADATA_ADDRESS);
-        let loopback = url.host_str().is_some_and(is_loopback);
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(secret("a user or password stands in it"));
-        }
-        match url.scheme() {
-            "https" => {}
-            "http" if loopback || metadata => {}
-            "http" => return Err(refuse("plain http beyond this machine")),
-            _ => return Err(refuse("neither https nor http")),
-        }
-        if url.fragment().is_some() {
-            return Err(refuse("a fragment stands in it"));
-        }
-        Ok(Self { server, url, loopback, direct: loopback || metadata })
-    }
-
-    /// The name or address that it is at.
-    pub fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
-    }
-
-    /// Whether it is this very machine.
-    pub fn is_loopback(&self) -> bool {
-        self.loopback
-    }
-
-    /// One more parameter of its query.
-    pub fn with_parameter(&self, name: &str, value: &str) -> Self {
-        let mut with = self.clone();
-        with.url.query_pairs_mut().append_pair(name, value);
-        with
-    }
-
-    /// A path below it.
-    pub fn below(&self, path: &str) -> Self {
-        let mut below = self.clone();
-        below.url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
-        below
-    }
-
-    /// The path that a `Location` names, if that is on this very server.
-    pub fn path_of(&self, location: &str) -> Option<String> {
-        let target = self.url.join(location).ok()?;
-        let clean = target.username().is_empty() && target.password().is_none();
-        (clean && target.origin() == self.url.origin()).then(|| target.path().to_owned())
-    }
-
-    /// A failure of this server.
-    pub fn failure(&self, fault: Fault) -> Failure {
-        Failure { server: self.server, url: printable(self.url.as_str()), fault }
-    }
-
-    /// Its answer is not what its interface promises.
-    pub fn unreadable(&self, why: impl fmt::Display) -> Failure {
-        self.failure(Fault::Unreadable { why: excerpt(&why.to_string()) })
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
+pub use endpoint::{Endpoint, Server};
+pub use failure::{Failure, Fault, MAX_EXCERPT_CHARS, excerpt};
 
 /// One request.
 #[derive(Clone, Copy)]
@@ -301,141 +182,6 @@ fn causes(error: reqwest::Error) -> String {
     excerpt(&text)
 }
 
-/// What may be quoted of words that somebody else wrote: short, on one line, nothing that steers a terminal, and no word
-/// that could be a token or a part of one.
-pub fn excerpt(text: &str) -> String {
-    let mut quoted = String::new();
-    let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    for word in text.split_inclusive(|c| !of_token(c)) {
-        let stem = word.trim_end_matches(|c| !of_token(c));
-        let secret = stem.split('.').any(|part| part.len() >= 32);
-        quoted.push_str(if secret { "(withheld)" } else { stem });
-        quoted.push_str(word.strip_prefix(stem).unwrap_or_default());
-        if quoted.chars().count() > MAX_EXCERPT_CHARS {
-            quoted = quoted.chars().take(MAX_EXCERPT_CHARS).chain(['.', '.', '.']).collect();
-            break;
-        }
-    }
-    printable(quoted.trim())
-}
-
-/// An exchange that gave nothing: with whom, what happened, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    server: Server,
-    url: String,
-    fault: Fault,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The connection broke within the answer.
-    Broken {
-        /// As the library says it.
-        why: String,
-    },
-    /// The deadline passed.
-    Late {
-        /// The deadline.
-        deadline: Duration,
-    },
-    /// A URL that is not spoken to.
-    NotAnEndpoint {
-        /// Why not.
-        why: String,
-    },
-    /// An answer with another status than success.
-    Status {
-        /// The status.
-        status: u16,
-        /// What the server said.
-        said: String,
-    },
-    /// An answer of more bytes than allowed.
-    TooLarge {
-        /// How many are allowed.
-        limit: usize,
-    },
-    /// No connection, or none that could be trusted.
-    Unreachable {
-        /// As the library says it.
-        why: String,
-    },
-    /// An answer that is not what the interface promises.
-    Unreadable {
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl Failure {
-    /// With whom.
-    pub fn server(&self) -> Server {
-        self.server
-    }
-
-    /// What happened.
-    pub fn fault(&self) -> &Fault {
-        &self.fault
-    }
-
-    /// Whether the same request may well succeed in a moment. Who did not answer in a whole deadline will not.
-    pub fn may_pass(&self) -> bool {
-        match &self.fault {
-            Fault::Unreachable { .. } => true,
-            Fault::Status { status, .. } => matches!(status, 429 | 500..=599),
-            _ => false,
-        }
-    }
-
-    fn advice(&self) -> &'static str {
-        match (&self.fault, self.server) {
-            (Fault::NotAnEndpoint { .. }, _) => "correct the URL in the configuration",
-            (Fault::Unreachable { .. } | Fault::Broken { .. }, _) => "check the network, the proxy and the URL",
-            (Fault::Late { .. }, _) => "try again later",
-            (Fault::TooLarge { .. } | Fault::Unreadable { .. }, _) => "check that the URL is that server's",
-            (Fault::Status { status: 300..=399, .. }, _) => {
-                "redirects are not followed: put the address it moved to into the signing config"
-            }
-            (Fault::Status { status: 429 | 500..=599, .. }, _) => "try again later, or ask who runs it",
-            (Fault::Status { status: 404, .. }, _) => "check the URL in the signing config",
-            (Fault::Status { status: 405, .. }, Server::TransparencyLog) => {
-                "this log takes no more entries: get a newer signing config"
-            }
-            (Fault::Status { .. }, Server::CertificateAuthority) => {
-                "get a new ID token, from an issuer and for an audience that this authority accepts"
-            }
-            (Fault::Status { .. }, Server::IdentityProvider | Server::MetadataServer) => {
-                "check that this is the identity provider that you mean, and that it knows this client"
-            }
-            (Fault::Status { .. }, _) => "check that the signing config fits this server",
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    /// What happened, then what to do.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, url, fault } = self;
-        match fault {
-            Fault::Broken { why } => write!(f, "the {server} {url} broke off its answer ({why})"),
-            Fault::Late { deadline, .. } => {
-                write!(f, "the {server} {url} did not answer within {} s", deadline.as_secs_f32())
-            }
-            Fault::NotAnEndpoint { why } => write!(f, "the {server} {url} is not spoken to ({why})"),
-            Fault::Status { status, said } if said.is_empty() => write!(f, "the {server} {url} answered {status}"),
-            Fault::Status { status, said } => write!(f, "the {server} {url} answered {status}: {said}"),
-            Fault::TooLarge { limit } => write!(f, "the {server} {url} answered with more than {limit} bytes"),
-            Fault::Unreachable { why } => write!(f, "the {server} {url} cannot be reached ({why})"),
-            Fault::Unreadable { why } => write!(f, "the {server} {url} gave an answer that cannot be used ({why})"),
-        }?;
-        write!(f, "; {}", self.advice())
-    }
-}
-
-impl std::error::Error for Failure {}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
@@ -475,61 +221,6 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let request = Request { endpoint, body: None, accept: "*/*", headers: &[], limit: 100, deadline: SOON };
         runtime.block_on(async { Http::new().send(request).await })
-    }
-
-    #[test]
-    fn where_it_goes() {
-        let allowed = |url: &str| Endpoint::parse(Server::CertificateAuthority, url).is_ok();
-        for url in [
-            "https://fulcio.test",
-            "https://fulcio.test:8443/a/b",
-            "http://127.0.0.1:1",
-            "http://127.9.9.9",
-            "http://[::1]:80/",
-            "http://localhost",
-        ] {
-            assert!(allowed(url), "{url}");
-        }
-        for url in [
-            "http://fulcio.test",
-            "http://127.0.0.1.test",
-            "http://localhost.test",
-            "http://128.0.0.1",
-            "http://[::ffff:127.0.0.1]",
-            "http://127.0.0.1@fulcio.test",
-            "https://user@fulcio.test",
-            "https://:word@fulcio.test",
-            "https://fulcio.test/#x",
-            "ftp://fulcio.test",
-            "file:///etc/passwd",
-            "fulcio.test",
-            "",
-        ] {
-            assert!(!allowed(url), "{url}");
-        }
-        let metadata = "http://169.254.169.254/x";
-        assert!(!allowed(metadata) && Endpoint::parse(Server::MetadataServer, metadata).is_ok());
-        assert!(Endpoint::parse(Server::MetadataServer, "http://169.254.169.253/x").is_err());
-        let failure = Endpoint::parse(Server::CertificateAuthority, "https://me:hunter2@fulcio.test").unwrap_err();
-        assert!(!failure.to_string().contains("hunter2"), "{failure}");
-    }
-
-    #[test]
-    fn below_and_beside() {
-        let log = Endpoint::parse(Server::TransparencyLog, "https://log.test:8443/base/").unwrap().below("api/v1");
-        assert_eq!(log.url.as_str(), "https://log.test:8443/base/api/v1");
-        assert_eq!(log.path_of("/x/y?z").as_deref(), Some("/x/y"));
-        assert_eq!(log.path_of("https://log.test:8443/x").as_deref(), Some("/x"));
-        for elsewhere in [
-            "https://evil.test/x",
-            "//evil.test/x",
-            "http://log.test:8443/x",
-            "https://log.test/x",
-            "https://a@log.test:8443/x",
-            "file:///x",
-        ] {
-            assert_eq!(log.path_of(elsewhere), None, "{elsewhere}");
-        }
     }
 
     #[test]
@@ -581,17 +272,5 @@ mod tests {
 
         let nobody = Endpoint::parse(Server::TimestampAuthority, "http://127.0.0.1:1").unwrap();
         assert!(send(&nobody).unwrap_err().may_pass());
-    }
-
-    #[test]
-    fn what_is_quoted() {
-        let token = format!("{}.{}.{}", "eyJhbGciOi".repeat(5), "eyJpc3MiOi".repeat(9), "c2lnbmF0".repeat(9));
-        for around in [format!("bad token {token}"), format!("{{\"t\":\"{token}\"}}"), format!("a={token}&b"), token] {
-            assert!(!excerpt(&around).contains("eyJhbGciOi"), "{}", excerpt(&around));
-            assert!(!excerpt(&around).contains("c2lnbmF0"), "{}", excerpt(&around));
-        }
-        assert_eq!(excerpt(" a\nb\u{202e}c "), "a\\u{a}b\\u{202e}c");
-        assert_eq!(excerpt(&"ab ".repeat(500)).len(), MAX_EXCERPT_CHARS + 3);
-        assert_eq!(excerpt("https://fulcio.corp.example.test/x"), "https://fulcio.corp.example.test/x");
     }
 }
