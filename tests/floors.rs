@@ -85,7 +85,6 @@ const WORLD: [&str; 8] = [
 
 const MOST_LINES: usize = 400;
 
-
 struct Source {
     /// Below `src`, with `/`.
     name: String,
