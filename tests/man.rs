@@ -65,6 +65,20 @@ fn every_setting_and_variable_has_its_entry() {
     }
 }
 
+/// A macro takes its whole line, and sets words that no quotes hold together without the blanks between them.
+#[test]
+fn no_sentence_stands_behind_a_macro() {
+    for name in ["git-keyless.1", "git-keyless-verification.7"] {
+        let page = page(name);
+        let alternating =
+            page.lines().filter(|line| [".BR ", ".IR ", ".RB ", ".RI ", ".BI "].iter().any(|of| line.starts_with(of)));
+        // Every other part is in quotes.
+        let bare = |line: &str| line[4..].split('"').step_by(2).any(|part| part.split_whitespace().count() > 3);
+        let wrong: Vec<_> = alternating.filter(|line| bare(line)).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:#?}");
+    }
+}
+
 #[test]
 fn every_reason_and_step_has_its_entry_and_none_is_invented() {
     let page = page("git-keyless-verification.7");

@@ -261,53 +261,124 @@ impl Reason {
 
     /// Whether it says that something is missing or not known, rather than false.
     pub fn is_unknown(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::AlgorithmUnsupported { .. }
-                | Self::CheckpointMissing
-                | Self::EntryKindUnsupported { .. }
-                | Self::EntryMissing(_)
-                | Self::IdentityNotNamed
-                | Self::IssuerUnknown { .. }
-                | Self::LogUnknown { .. }
-                | Self::NotCms(_)
-                | Self::NotKeyless
-                | Self::ProofMissing
-                | Self::SctLogUnknown { .. }
-                | Self::SctMissing
-                | Self::SignatureMissing
-                | Self::TimeInFuture { .. }
-                | Self::TimeMissing
-                | Self::TrustRootUnusable(_)
-        )
+            | Self::CheckpointMissing
+            | Self::EntryKindUnsupported { .. }
+            | Self::EntryMissing(_)
+            | Self::IdentityNotNamed
+            | Self::IssuerUnknown { .. }
+            | Self::LogUnknown { .. }
+            | Self::NotCms(_)
+            | Self::NotKeyless
+            | Self::ProofMissing
+            | Self::SctLogUnknown { .. }
+            | Self::SctMissing
+            | Self::SignatureMissing
+            | Self::TimeInFuture { .. }
+            | Self::TimeMissing
+            | Self::TrustRootUnusable(_) => true,
+            Self::ArmorMalformed(_)
+            | Self::ArmorSurrounded(_)
+            | Self::AttributeInvalid(_)
+            | Self::AuthorityOutsideWindow { .. }
+            | Self::CertificateForged(_)
+            | Self::CertificateNotValid { .. }
+            | Self::ChainInvalid(_)
+            | Self::CheckpointMalformed(_)
+            | Self::CheckpointMismatch(_)
+            | Self::CheckpointSignatureInvalid(_)
+            | Self::CmsMalformed(_)
+            | Self::CmsProfile(_)
+            | Self::DigestMismatch { .. }
+            | Self::EntryBodyMismatch
+            | Self::EntryMalformed(_)
+            | Self::EntryRepeated { .. }
+            | Self::IdentityDenied { .. }
+            | Self::IdentityNotAccepted { .. }
+            | Self::IndexMismatch { .. }
+            | Self::IssuerInvalid(_)
+            | Self::LimitExceeded { .. }
+            | Self::LogOutsideWindow { .. }
+            | Self::NotCodeSigning(_)
+            | Self::ObjectIdMismatch { .. }
+            | Self::PromiseInvalid
+            | Self::ProofInvalid(_)
+            | Self::SctInvalid
+            | Self::SctMalformed(_)
+            | Self::SctOutsideWindow { .. }
+            | Self::SignatureHeaderUnknown(_)
+            | Self::SignatureInvalid
+            | Self::SignaturesSeveral
+            | Self::SignerCertificateMissing
+            | Self::SubjectInvalid(_)
+            | Self::TagNameMismatch { .. }
+            | Self::TimestampInvalid(_)
+            | Self::TimestampMalformed(_) => false,
+        }
     }
 
-    /// What a person can do now: one sentence.
+    /// What a person can do now: one sentence, as the man page begins its own.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::SignatureMissing => "sign it: git commit -S, git tag -s",
-            Self::NotCms(_) => "git verifies it with gpg or ssh-keygen: git verify-commit",
-            Self::NotKeyless => "verify it with the program that made it, such as gpgsm (keyless.fallbackProgram)",
-            Self::DigestMismatch { .. } | Self::ObjectIdMismatch { .. } => {
-                "do not trust this object: it was changed after it was signed"
+            Self::AlgorithmUnsupported { .. } => "use a newer git-keyless, or ask the signer for a P-256 key",
+            Self::ArmorMalformed(_) => {
+                "look at the object with git cat-file: a broken signing program writes its error message there"
             }
-            Self::EntryMissing(_) => "sign again with the entry embedded; only the log itself can prove this one",
-            Self::IssuerUnknown { .. } | Self::LogUnknown { .. } | Self::SctLogUnknown { .. } => {
-                "if this is a private instance, name its trust root: --trusted-root FILE or keyless.trustedRoot"
+            Self::ArmorSurrounded(_) | Self::SignatureHeaderUnknown(_) | Self::SignaturesSeveral => {
+                "do not trust this object"
             }
+            Self::AuthorityOutsideWindow { .. } | Self::LogOutsideWindow { .. } | Self::SctOutsideWindow { .. } => {
+                "make sure that the trust root is current; otherwise do not trust this signature"
+            }
+            Self::CheckpointMissing | Self::ProofMissing => "sign again, with the whole entry inside",
+            Self::DigestMismatch { .. } => "do not trust this object: it was changed after it was signed",
+            Self::EntryKindUnsupported { .. } => "use a newer git-keyless, or sign again",
+            Self::EntryMissing(_) => "sign again with the entry inside; with gitsign: gitsign.rekorMode=offline",
+            Self::IdentityDenied { .. } => "ask whoever wrote the policy",
             Self::IdentityNotAccepted { .. } => {
-                "if this person may sign, add the identity: --identity and --issuer, or keyless.trustedIdentity"
+                "if this person may sign, add the pair: --identity and --issuer, or keyless.trustedIdentity"
             }
-            Self::IdentityNotNamed => {
-                "say whose signatures are accepted: --identity and --issuer, or keyless.trustedIdentity"
+            Self::IdentityNotNamed => "name them: --identity and --issuer, or keyless.trustedIdentity",
+            Self::IssuerUnknown { .. } | Self::LogUnknown { .. } | Self::SctLogUnknown { .. } => {
+                "if it is from a private instance, name its trust root: --trusted-root or keyless.trustedRoot"
             }
-            Self::TimeInFuture { .. } => "check the clock of this machine",
-            Self::TrustRootUnusable(_) => "use a newer git-keyless, or another trust root",
+            Self::NotCms(_) => "git verifies it with gpg or ssh-keygen: git verify-commit",
+            Self::NotKeyless => {
+                "verify it with the program that made it, such as gpgsm; git asks it where keyless.fallbackProgram names it"
+            }
+            Self::ObjectIdMismatch { .. } => "do not trust the object store: git fsck",
+            Self::SctMissing => "nothing can be added to it; decide by other means",
+            Self::SignatureMissing => "sign it: git commit -S, git tag -s",
             Self::TagNameMismatch { .. } => "do not trust this reference: the tag was made under another name",
-            Self::SctMissing => {
-                "nothing can be added to a signature that has none; the certificate was issued before, or without, transparency"
-            }
-            _ => "do not trust this signature; `git keyless show` prints all of it",
+            Self::TimeInFuture { .. } => "check the clock of this machine",
+            Self::TimeMissing => "name the trust root of the instance it comes from, or sign again with a timestamp",
+            Self::TrustRootUnusable(_) => "use a newer git-keyless, or another trust root",
+            Self::AttributeInvalid(_)
+            | Self::CertificateForged(_)
+            | Self::CertificateNotValid { .. }
+            | Self::ChainInvalid(_)
+            | Self::CheckpointMalformed(_)
+            | Self::CheckpointMismatch(_)
+            | Self::CheckpointSignatureInvalid(_)
+            | Self::CmsMalformed(_)
+            | Self::CmsProfile(_)
+            | Self::EntryBodyMismatch
+            | Self::EntryMalformed(_)
+            | Self::EntryRepeated { .. }
+            | Self::IndexMismatch { .. }
+            | Self::IssuerInvalid(_)
+            | Self::LimitExceeded { .. }
+            | Self::NotCodeSigning(_)
+            | Self::PromiseInvalid
+            | Self::ProofInvalid(_)
+            | Self::SctInvalid
+            | Self::SctMalformed(_)
+            | Self::SignatureInvalid
+            | Self::SignerCertificateMissing
+            | Self::SubjectInvalid(_)
+            | Self::TimestampInvalid(_)
+            | Self::TimestampMalformed(_) => "do not trust this signature; `git keyless show` prints all of it",
         }
     }
 }
