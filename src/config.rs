@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::outside::repo::Configuration;
+use crate::outside::repo::{ConfigValue, Configuration};
 
 pub use foreign::{Foreign, Mapped};
 
@@ -191,20 +191,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From git's configuration and the environment. Values of a repository that git would not trust are left out and
-    /// noted.
+    /// From git's configuration and the environment. A repository that git would not trust is noted.
     pub fn new(configuration: Configuration, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unusable> {
         let mut settings = Self { git_dir: configuration.git_dir, ..Self::default() };
-        for value in configuration.values {
-            if value.trusted {
-                settings.values.push((value.key, Value { text: value.value, place: value.place }));
-            } else {
-                settings.notes.push(format!(
-                    "{} in {} is ignored: git does not trust this repository (safe.directory, safe.bareRepository)",
-                    value.key, value.place
-                ));
-            }
-        }
+        settings.notes.extend(configuration.untrusted.map(|git_dir| {
+            let place = git_dir.display();
+            format!("{place} is ignored: git does not trust this repository (safe.directory, safe.bareRepository)")
+        }));
+        let values = configuration.values.into_iter();
+        settings.values.extend(values.map(|ConfigValue { key, value, place }| (key, Value { text: value, place })));
         for setting in &SETTINGS {
             let Some((variable, value)) =
                 setting.variable.and_then(|variable| Some((variable, environment(variable)?)))
@@ -307,17 +302,15 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outside::repo::ConfigValue;
 
     fn settings(values: &[(&str, Option<&str>)]) -> Settings {
         let value = |(key, value): &(&str, Option<&str>)| ConfigValue {
             key: key.to_lowercase(),
             value: value.map(str::to_owned),
             place: "a file".into(),
-            trusted: true,
         };
         let values = values.iter().map(value).collect();
-        Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap()
+        Settings::new(Configuration { values, ..Configuration::default() }, |_| None).unwrap()
     }
 
     #[test]
@@ -340,15 +333,9 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_repository_changes_nothing_and_is_named() {
-        let value = ConfigValue {
-            key: "keyless.trustedroot".into(),
-            value: Some("/evil".into()),
-            place: "/r/.git/config".into(),
-            trusted: false,
-        };
-        let read = Settings::new(Configuration { values: vec![value], git_dir: None }, |_| None).unwrap();
-        assert_eq!(read.text(TRUSTED_ROOT).unwrap(), None);
-        assert!(read.notes()[0].contains("/r/.git/config"));
+    fn an_untrusted_repository_is_named() {
+        let configuration = Configuration { untrusted: Some("/r/.git".into()), ..Configuration::default() };
+        let read = Settings::new(configuration, |_| None).unwrap();
+        assert!(read.notes()[0].starts_with("/r/.git is ignored"), "{:?}", read.notes());
     }
 }

@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use git_keyless::format::hex;
 use git_keyless::format::object::MAX_OBJECT_BYTES;
+use git_keyless::key::sha1_of;
 use git_keyless::outside::http::{Endpoint, Fault as HttpFault, Http, Request, Server};
 
 use crate::door::exclusive;
@@ -66,6 +68,45 @@ fn a_stored_object_beyond_the_limit() {
     // At the limit it is unpacked, and is not what it says it is.
     let answer = loose(MAX_OBJECT_BYTES);
     assert!(answer.code == 2 && !answer.text().contains("more than"), "{} {}", answer.text(), answer.stderr);
+}
+
+/// What a small object is a delta of must be unpacked for it: no larger than an object either.
+#[test]
+fn a_small_object_made_of_a_large_one() {
+    let repo = Repo::init(&Git::installed(), "sha1");
+    let zlib = |bytes: &[u8]| {
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        zlib.write_all(bytes).unwrap();
+        zlib.finish().unwrap()
+    };
+    // Seven bits a byte, the lowest first; of a pack's entry the first byte has the type and four bits (gitformat-pack).
+    let varint = |mut rest: usize| {
+        let mut bytes = Vec::new();
+        while rest > 0x7f {
+            bytes.push(0x80 | (rest & 0x7f) as u8);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+        bytes
+    };
+    let head = |kind: u8, size: usize| [vec![0x80 | kind << 4 | (size & 15) as u8], varint(size >> 4)].concat();
+    let verified = |size: usize| {
+        let base = vec![0; size];
+        let small = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nx";
+        let insert = [&[small.len() as u8][..], small].concat();
+        let delta = [varint(size), varint(small.len()), insert].concat();
+        let base_id = sha1_of(&[format!("commit {size}\0").as_bytes(), &base]);
+        let entries = [head(1, size), zlib(&base), head(7, delta.len()), base_id.to_vec(), zlib(&delta)].concat();
+        let pack = [b"PACK\0\0\0\x02\0\0\0\x02".to_vec(), entries].concat();
+        let pack = [pack.clone(), sha1_of(&[&pack]).to_vec()].concat();
+        repo.run_with(["index-pack", "--stdin"], &pack).ok();
+        let id = hex(&sha1_of(&[format!("commit {}\0", small.len()).as_bytes(), small]));
+        repo.keyless(["verify", "--json", &id])
+    };
+    let answer = verified(1 << 20);
+    assert!(answer.code == 1 && answer.text().contains("signature-missing"), "{} {}", answer.text(), answer.stderr);
+    let answer = verified(MAX_OBJECT_BYTES + 1);
+    assert!(answer.code == 2 && answer.text().contains("object-unreadable"), "{} {}", answer.text(), answer.stderr);
 }
 
 /// Heads without end, all at once or drop by drop, end with the deadline or before.

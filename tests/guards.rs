@@ -41,7 +41,7 @@ fn the_settings_of_a_strangers_repository_do_not_count() {
             return;
         }
         let answer = repo.keyless(["verify", "HEAD"]);
-        assert!(answer.stderr.contains("keyless.trustedidentity in "), "{}", answer.stderr);
+        assert!(answer.stderr.contains("who signed is not checked"), "{}", answer.stderr);
         assert!(answer.stderr.contains("is ignored: git does not trust this repository"), "{}", answer.stderr);
         // Whoever says that this one is all right means its settings too.
         repo.config("safe.directory", &repo.path);
@@ -108,12 +108,82 @@ fn a_bare_repository_in_a_tree_counts_only_where_git_lets_it() {
         assert!(inside(&[]));
         repo.config_unset("safe.bareRepository");
         assert!(inside(&[("GIT_CONFIG_PARAMETERS", "'safe.bareRepository'='explicit'")]));
+        // Nor that it is the repository of a checkout.
+        repo.config("safe.bareRepository", "explicit");
+        std::fs::create_dir(repo.path.join("vendored.git/tree")).unwrap();
+        for (key, value) in [("core.bare", "false"), ("core.worktree", "tree")] {
+            repo.ok(["-C", "vendored.git", "--git-dir", ".", "config", key, value]);
+        }
+        assert!(inside(&[]));
         // The .git of a checkout is no such thing.
         repo.config("safe.bareRepository", "explicit");
         let mut command = repo.command(crate::support::PROGRAM);
         command.args(["verify", "HEAD"]).current_dir(repo.path.join(".git"));
         let answer = crate::support::Answer::of(command.output().unwrap());
         assert!(!answer.stderr.contains("is ignored"), "{}", answer.stderr);
+    }
+}
+
+/// From within a bare repository it is that one's settings that count, and not those of whatever lies beside it.
+#[test]
+fn a_bare_repository_is_not_its_neighbour() {
+    for git in Git::all() {
+        let repo = repository(&git);
+        repo.ok(["clone", "-q", "--bare", ".", "foo.git"]);
+        let (outer, own) = (repo.home().join("outer"), repo.home().join("own"));
+        let trap = |file: &Path| format!("sh -c 'touch {}'", file.display());
+        repo.ok(["config", "--local", "keyless.tokenCommand", &trap(&outer)]);
+        repo.ok(["-C", "foo.git", "config", "keyless.tokenCommand", &trap(&own)]);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/good/trusted_root.json");
+        repo.config("keyless.trustedRoot", repo.file("root.json", std::fs::read(root).unwrap()));
+        repo.config("keyless.signingConfig", repo.file("config.json", include_str!("fuzz/signing_config.json")));
+        for folder in ["foo.git", "foo.git/hooks", "foo.git/refs/heads"] {
+            let inside = |args: &[&str], input: &[u8]| {
+                let mut command = repo.command(crate::support::PROGRAM);
+                command.args(args).current_dir(repo.path.join(folder));
+                crate::support::answer_to(command, input)
+            };
+            let verified = inside(&["verify", "HEAD"], b"");
+            assert!(verified.text().contains("signature-missing"), "{folder}: {}", verified.stderr);
+            let signed = inside(&["--status-fd=2", "-bsau", "key"], b"tree x\n\nm");
+            assert!(signed.code != 0 && own.exists() && !outer.exists(), "{folder}: {}", signed.stderr);
+            std::fs::remove_file(&own).unwrap();
+        }
+    }
+}
+
+/// Nothing of a repository that git would not open is opened, and what it includes is not either.
+#[test]
+fn a_strangers_repository_keeps_nobody_waiting() {
+    let repo = repository(&Git::installed());
+    let pipe = |name: &str| {
+        let path = repo.home().join(name);
+        std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()).then_some(path)
+    };
+    let Some(included) = pipe("included") else {
+        skipped("no mkfifo: pipes where files should be");
+        return;
+    };
+    repo.ok(["config", "--local", "include.path", included.to_str().unwrap()]);
+    if !given_away(&repo.path) {
+        return;
+    }
+    let ends = |args: &[&str]| {
+        let mut command = repo.command("timeout");
+        command.args(["20", crate::support::PROGRAM]).args(args);
+        let answer = crate::support::answer_to(command, b"");
+        assert!(answer.code != 124, "{args:?} waits");
+        answer
+    };
+    assert_eq!(ends(&["verify", "HEAD"]).code, 1);
+    let config = repo.path.join(".git/config");
+    std::fs::remove_file(&config).unwrap();
+    std::fs::rename(&included, &config).unwrap();
+    for args in
+        [&["whoami"][..], &["doctor"], &["verify", "--object", "-"], &["--status-fd=1", "--verify", "/dev/null", "-"]]
+    {
+        let answer = ends(args);
+        assert!(answer.stderr.contains("is ignored") || answer.text().contains("is ignored"), "{args:?}: {answer:?}");
     }
 }
 

@@ -162,10 +162,9 @@ mod tests {
             key: PUBLIC_IDENTITY.to_lowercase(),
             value: Some((*value).to_owned()),
             place: "a file".into(),
-            trusted: true,
         };
         let values = values.iter().map(value).collect();
-        Settings::new(Configuration { values, git_dir: None }, |_| None).unwrap()
+        Settings::new(Configuration { values, ..Configuration::default() }, |_| None).unwrap()
     }
 
     #[test]

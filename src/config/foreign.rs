@@ -86,7 +86,7 @@ impl Foreign {
         let mut read = Self::default();
         for Row(name, variables, _) in &ROWS {
             let key = format!("gitsign.{}", name.to_lowercase());
-            let in_git = values.iter().rev().find(|value| value.trusted && value.key == key);
+            let in_git = values.iter().rev().find(|value| value.key == key);
             let in_git = in_git.filter(|_| !VARIABLES_ALONE.contains(name));
             let mut found = in_git.map(|value| Value { text: value.value.clone(), place: value.place.clone() });
             for variable in *variables {
@@ -241,7 +241,6 @@ mod tests {
             key: format!("gitsign.{}", key.to_lowercase()),
             value: Some((*value).to_owned()),
             place: "a file".into(),
-            trusted: true,
         };
         let values: Vec<_> = git.iter().map(value).collect();
         let environment = |name: &str| variables.iter().find(|(found, _)| *found == name).map(|(_, text)| text.into());

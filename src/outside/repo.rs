@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::config::{File, Source};
+use gix::discover::upwards;
+use gix::sec::Trust;
+use gix::sec::trust::DefaultForLevel as _;
 
 use crate::format::object::{Kind, MAX_OBJECT_BYTES, ObjectFormat};
 
@@ -16,6 +19,8 @@ pub struct Repository {
     inner: gix::Repository,
     /// From where it was found.
     directory: PathBuf,
+    /// Whether git would work in it.
+    trusted: bool,
 }
 
 /// Why something could not be read from a repository.
@@ -94,38 +99,26 @@ pub struct RawObject {
 impl Repository {
     /// The repository around `directory`, or the one that `GIT_DIR` names.
     pub fn discover(directory: &Path) -> Result<Self, Unreadable> {
-        let mut inner = gix::ThreadSafeRepository::discover_with_environment_overrides(directory)
-            .map_err(|error| Unreadable::NoRepository(error.to_string()))?
-            .to_thread_local();
+        let directory = absolute(directory)?;
+        match Around::of(&directory) {
+            Around::Nothing => Err(Unreadable::NoRepository("neither in this folder nor above it".to_owned())),
+            Around::Named => Self::open(&directory, None),
+            Around::Trusted => Self::open(&directory, Some(true)),
+            Around::Untrusted(_) => Self::open(&directory, Some(false)),
+        }
+    }
+
+    /// `trusted` is left to the library for a repository that is named: who names it means it, whoever wrote it.
+    fn open(directory: &Path, trusted: Option<bool>) -> Result<Self, Unreadable> {
+        let found = match trusted {
+            None => gix::ThreadSafeRepository::open_with_environment_overrides(directory, openings()),
+            Some(_) => gix::ThreadSafeRepository::discover_opts(directory, discovery(), openings()),
+        };
+        let found = found.map_err(|error| Unreadable::NoRepository(error.to_string()))?;
+        let mut inner = found.to_thread_local();
         inner.objects.ignore_replacements = true;
-        Ok(Self { inner, directory: directory.to_path_buf() })
-    }
-
-    /// Whether git would work in it: it belongs to this user or to somebody that `safe.directory` names, and is not a
-    /// bare one that somebody put into a tree, where `safe.bareRepository=explicit` forbids those.
-    fn is_trusted(&self) -> bool {
-        let bare_is_meant = || std::env::var_os("GIT_DIR").is_some() || !self.wants_explicit_bare();
-        self.inner.git_dir_trust() == gix::sec::Trust::Full && (!self.is_implicit_bare() || bare_is_meant())
-    }
-
-    /// Found by looking around, and not as the `.git` of a checkout.
-    fn is_implicit_bare(&self) -> bool {
-        let git_dir = self.inner.git_dir();
-        let of_a_checkout = git_dir.components().any(|part| part.as_os_str() == ".git");
-        self.inner.workdir().is_none() && !of_a_checkout
-    }
-
-    /// `safe.bareRepository` counts only where no repository can set it.
-    fn wants_explicit_bare(&self) -> bool {
-        let snapshot = self.inner.config_snapshot();
-        let protected =
-            |meta: &gix::config::file::Metadata| meta.source.kind() != gix::config::source::Kind::Repository;
-        let set = snapshot.plumbing().strings_filter("safe.bareRepository", protected).unwrap_or_default();
-        let by_flag = command_line(&["safe"]).unwrap_or_default();
-        let by_flag =
-            by_flag.iter().filter(|value| value.key == "safe.barerepository").filter_map(|one| one.value.clone());
-        let last = set.iter().map(|value| value.to_string()).chain(by_flag).last();
-        last.is_some_and(|value| value == "explicit")
+        let trusted = trusted.unwrap_or_else(|| inner.git_dir_trust() == Trust::Full);
+        Ok(Self { inner, directory: directory.to_path_buf(), trusted })
     }
 
     /// The one object that `rev` names; an annotated tag is not peeled.
@@ -160,7 +153,7 @@ impl Repository {
     /// git looks for the repository itself, so that its own guards hold (`safe.directory`, `safe.bareRepository`), and
     /// fetches nothing: what it would run for that is the repository's to say.
     fn resolve_by_git(&self, rev: &str) -> Option<Named> {
-        if !self.is_trusted() {
+        if !self.trusted {
             return None;
         }
         let ask = |format: &[&str]| {
@@ -178,11 +171,11 @@ impl Repository {
     }
 
     fn config(&self, sections: &[&str]) -> Result<Configuration, Unreadable> {
-        let trusted = self.is_trusted();
-        let values = values(self.inner.config_snapshot().plumbing(), sections, trusted)?;
-        // Nor may the owner of a repository that is not trusted own trust files.
-        let git_dir = trusted.then(|| self.inner.common_dir().to_path_buf());
-        Ok(Configuration { values, git_dir })
+        if !self.trusted {
+            return Configuration::beside(self.inner.git_dir(), sections);
+        }
+        let values = values(self.inner.config_snapshot().plumbing(), sections)?;
+        Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()), untrusted: None })
     }
 
     /// The object with this id. One beyond [`MAX_OBJECT_BYTES`] is refused before it is unpacked.
@@ -216,8 +209,6 @@ pub struct ConfigValue {
     pub value: Option<String>,
     /// The file it is in, or the command line.
     pub place: String,
-    /// False for a repository that git would not trust (`safe.directory`, `safe.bareRepository`).
-    pub trusted: bool,
 }
 
 /// What git's configuration says, and whose repository it is.
@@ -225,20 +216,116 @@ pub struct ConfigValue {
 pub struct Configuration {
     /// In the order in which later ones win: system, global, local, worktree, environment, command line.
     pub values: Vec<ConfigValue>,
-    /// Where git keeps the repository's files; none outside of a repository that is trusted.
+    /// Where git keeps the repository's files; none outside of a repository that is trusted: nor may the owner of
+    /// another one own trust files.
     pub git_dir: Option<PathBuf>,
+    /// A repository that is here and that git would not trust (`safe.directory`, `safe.bareRepository`): nothing of its
+    /// configuration was used.
+    pub untrusted: Option<PathBuf>,
 }
 
-/// All values of these sections. Without a repository what is left of them.
+impl Configuration {
+    /// As if the repository at `git_dir` were not there.
+    fn beside(git_dir: &Path, sections: &[&str]) -> Result<Self, Unreadable> {
+        Ok(Self { values: values(&globals()?, sections)?, git_dir: None, untrusted: Some(git_dir.to_path_buf()) })
+    }
+}
+
+/// All values of these sections. Without a repository what is left of them. A repository that is there and cannot be read
+/// may hold stricter settings: it is an error, and never gone on without.
 pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unreadable> {
-    let mut configuration = match Repository::discover(directory) {
-        Ok(repository) => repository.config(sections)?,
-        // A repository that is there and cannot be read may hold stricter settings: never go on without them.
-        Err(error) if is_somewhere(directory) => return Err(Unreadable::Config(error.to_string())),
-        Err(_) => Configuration { values: values(&globals()?, sections, true)?, git_dir: None },
+    let directory = absolute(directory)?;
+    let read = |trusted| {
+        let opened = Repository::open(&directory, trusted);
+        opened.map_err(|error| Unreadable::Config(error.to_string()))?.config(sections)
+    };
+    let mut configuration = match Around::of(&directory) {
+        Around::Nothing => Configuration { values: values(&globals()?, sections)?, ..Configuration::default() },
+        Around::Named => read(None)?,
+        Around::Trusted => read(Some(true))?,
+        Around::Untrusted(git_dir) => Configuration::beside(&git_dir, sections)?,
     };
     configuration.values.extend(command_line(sections)?);
     Ok(configuration)
+}
+
+/// What is around a folder. It is decided before anything of a repository's configuration is read, since that is for its
+/// owner to write: it could name itself anything, or never end.
+enum Around {
+    Nothing,
+    /// By `GIT_DIR`.
+    Named,
+    Trusted,
+    /// Git would refuse to work in it.
+    Untrusted(PathBuf),
+}
+
+impl Around {
+    /// `directory` is absolute: found from a relative one, a bare repository comes in another spelling, and that may be
+    /// another repository's.
+    fn of(directory: &Path) -> Self {
+        if std::env::var_os("GIT_DIR").is_some() {
+            return Self::Named;
+        }
+        let Ok((path, trust)) = gix::discover::upwards_opts(directory, discovery()) else { return Self::Nothing };
+        let (git_dir, _) = path.into_repository_and_work_tree_directories();
+        let plainly_ours = trust == Trust::Full && !is_found_bare(directory, &git_dir);
+        // Whatever `safe.directory` and `safe.bareRepository` say, git says.
+        match plainly_ours || is_gits(directory, &git_dir) {
+            true => Self::Trusted,
+            false => Self::Untrusted(git_dir),
+        }
+    }
+}
+
+/// Found because one stands in it, and neither in a checkout nor in the `.git` of one: what `safe.bareRepository` is
+/// about. By its path alone, as git has it: what a repository says of itself is its owner's to write.
+fn is_found_bare(directory: &Path, git_dir: &Path) -> bool {
+    let (Ok(directory), Ok(git_dir)) = (directory.canonicalize(), git_dir.canonicalize()) else { return true };
+    let parts: Vec<_> = git_dir.components().map(|part| part.as_os_str()).collect();
+    let of_a_checkout = parts.last().is_some_and(|last| *last == ".git")
+        || parts
+            .windows(2)
+            .any(|pair| matches!(pair, [git, of] if *git == ".git" && (*of == "worktrees" || *of == "modules")));
+    directory.starts_with(&git_dir) && !of_a_checkout
+}
+
+/// Whether git finds this repository from there, and is willing to work in it.
+fn is_gits(directory: &Path, git_dir: &Path) -> bool {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(directory).args(["rev-parse", "--absolute-git-dir"]).stdin(Stdio::null()).stderr(Stdio::null());
+    let Ok(output) = git.output() else { return false };
+    let found = output.stdout.trim_end_with(|c| c == '\n').to_path().ok().and_then(|path| path.canonicalize().ok());
+    output.status.success() && found.is_some() && found == git_dir.canonicalize().ok()
+}
+
+/// As git discovers: `GIT_CEILING_DIRECTORIES`, `GIT_DISCOVERY_ACROSS_FILESYSTEM`.
+fn discovery() -> upwards::Options<'static> {
+    let across = std::env::var("GIT_DISCOVERY_ACROSS_FILESYSTEM").ok();
+    let across = across.and_then(|text| gix::config::Boolean::try_from(BStr::new(&text)).ok());
+    let options = upwards::Options { match_ceiling_dir_or_error: false, ..upwards::Options::default() };
+    let options = options.apply_environment();
+    match across {
+        Some(across) => upwards::Options { cross_fs: across.0, ..options },
+        None => options,
+    }
+}
+
+/// No more memory for an object, or for what it is a delta of, than objects may have. Nothing that a repository of another
+/// owner includes is read.
+fn openings() -> gix::sec::trust::Mapping<gix::open::Options> {
+    let limited = |trust| {
+        let options = gix::open::Options::default_for_level(trust);
+        options.config_overrides([format!("gitoxide.objects.allocLimit={MAX_OBJECT_BYTES}")])
+    };
+    let mut secure = gix::open::Permissions::default_for_level(Trust::Reduced);
+    secure.config.includes = false;
+    gix::sec::trust::Mapping { full: limited(Trust::Full), reduced: limited(Trust::Reduced).permissions(secure) }
+}
+
+fn absolute(directory: &Path) -> Result<PathBuf, Unreadable> {
+    std::path::absolute(directory)
+        .map_err(|error| Unreadable::NoRepository(format!("{}: {error}", directory.display())))
 }
 
 fn globals() -> Result<File, Unreadable> {
@@ -249,18 +336,12 @@ fn globals() -> Result<File, Unreadable> {
     Ok(file)
 }
 
-/// Whether git would find a repository from `directory`, readable or not.
-fn is_somewhere(directory: &Path) -> bool {
-    std::env::var_os("GIT_DIR").is_some() || gix::discover::upwards(directory).is_ok()
-}
-
-/// `local_counts` is whether the repository's own values may be used.
-fn values(file: &File, sections: &[&str], local_counts: bool) -> Result<Vec<ConfigValue>, Unreadable> {
-    let each = sections.iter().map(|section| values_of(file, section, local_counts));
+fn values(file: &File, sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
+    let each = sections.iter().map(|section| values_of(file, section));
     Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn values_of(file: &File, section: &str, local_counts: bool) -> Result<Vec<ConfigValue>, Unreadable> {
+fn values_of(file: &File, section: &str) -> Result<Vec<ConfigValue>, Unreadable> {
     let mut found = Vec::new();
     for one in file.sections_by_name(section).into_iter().flatten() {
         let subsection =
@@ -277,9 +358,7 @@ fn values_of(file: &File, section: &str, local_counts: bool) -> Result<Vec<Confi
             let value = value.map(|value| value.to_str().map(str::to_owned)).transpose();
             let key = format!("{section}.{subsection}{name}");
             let value = value.map_err(|_| Unreadable::Config(format!("{key} in {place} is not UTF-8")))?;
-            let local = meta.source.kind() == gix::config::source::Kind::Repository;
-            let trusted = meta.trust == gix::sec::Trust::Full && (local_counts || !local);
-            found.push(ConfigValue { key, value, place: place.clone(), trusted });
+            found.push(ConfigValue { key, value, place: place.clone() });
         }
     }
     Ok(found)
@@ -320,7 +399,7 @@ fn command_line(sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
         .into_iter()
         .filter_map(|(full, value)| Some((key(full)?, value)))
         .filter(|(key, _)| is_asked_for(key))
-        .map(|(key, value)| ConfigValue { key, value, place: "the command line (git -c)".into(), trusted: true })
+        .map(|(key, value)| ConfigValue { key, value, place: "the command line (git -c)".into() })
         .collect())
 }
 
