@@ -156,6 +156,7 @@ fn person(
         opener: opener.unwrap_or_else(|| {
             Opener::of_platform(surroundings.platform(), surroundings.variable("BROWSER").unwrap_or_default())
         }),
+        forwarded: surroundings.forwards(),
         qr: settings.flag(QR).map_err(Stop::new)?,
         occasion: occasion(settings),
         browser_limit: BROWSER_LIMIT,

@@ -1,12 +1,15 @@
 //! The road that goes well, and who else may knock on the way.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use git_keyless::outside::oidc::Way;
 use git_keyless::sandbox::{Fault, Service};
 
-use super::web::{get, get_as, get_at, log_in, parameter};
+use super::web::{get, get_as, get_at, get_for, log_in, parameter};
 use super::{ALICE, PATIENCE, Room, Running, asked};
+use crate::support::skipped;
 
 #[test]
 fn a_commit_is_signed_by_who_logs_in() {
@@ -87,6 +90,55 @@ fn a_browser_is_started_with_nothing_that_helps_others() {
         assert!(again.status == 410 && !again.head.contains("location:"), "{}", again.head);
         assert!(again.body.contains("used already"), "{}", again.body);
         assert_eq!(get(&log_in(&reply.location(), ALICE)).status, 200);
+    });
+    assert!(token.is_ok());
+}
+
+/// Another user of this machine who asks first is not sent to the provider, and what they bring back is not taken: they
+/// would log in as themselves, in this person's place.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_user_logs_in_for_nobody() {
+    let ask = |address: &str| {
+        let (host, path) = address.strip_prefix("http://localhost:").unwrap().split_once('/').unwrap();
+        let script = "exec 3<>/dev/tcp/127.0.0.1/$0; printf 'GET /%s HTTP/1.1\\r\\nhost: localhost:%s\\r\\n\\r\\n' \"$1\" \"$0\" >&3; cat <&3";
+        let mut bash = Command::new("bash");
+        bash.uid(65_534).args(["-c", script, host, path]).output()
+    };
+    if Command::new("true").uid(65_534).status().is_err() {
+        skipped("only root can give a process to another user: logins of others are not tried");
+        return;
+    }
+    let room = Room::new();
+    let (token, ()) = asked(&room.person(Way::Browser), PATIENCE, || {
+        let start = room.start();
+        let turned_away = |address: &str| {
+            let reply = String::from_utf8(ask(address).unwrap().stdout).unwrap();
+            assert!(reply.starts_with("HTTP/1.1 403") && !reply.contains("location:"), "{reply}");
+        };
+        turned_away(&start);
+        let callback = log_in(&super::web::set_out(&start), ALICE);
+        turned_away(&callback);
+        turned_away(&callback.replace("code=", "code=x"));
+        assert_eq!(get(&callback).status, 200);
+    });
+    assert!(token.is_ok());
+}
+
+/// A page of somebody's that tries the ports of this machine, in pictures, frames and scripts, ends no login.
+#[test]
+fn a_page_out_of_sight_ends_no_login() {
+    let room = Room::new();
+    let (token, ()) = asked(&room.person(Way::Browser), PATIENCE, || {
+        let start = room.start();
+        let callback = |address: &str| address.split_once("/login/").unwrap().0.to_owned() + "/auth/callback?state=x";
+        for destination in ["image", "iframe", "empty", "script", "object", "prefetch"] {
+            for address in [&start, &callback(&start)] {
+                assert_eq!(get_for(address, destination).status, 403, "{destination}");
+            }
+        }
+        let reply = get_for(&start, "document");
+        assert_eq!(get_for(&log_in(&reply.location(), ALICE), "document").status, 200);
     });
     assert!(token.is_ok());
 }

@@ -120,6 +120,7 @@ impl Room {
             },
             way,
             opener: Opener::command(&format!("env 'HOME={home}' '{}' %s", browser.display())).unwrap(),
+            forwarded: false,
             qr: false,
             occasion: Occasion { repository: "a/<b>".into(), host: "here".into() },
             browser_limit: PATIENCE,

@@ -9,8 +9,9 @@ use openidconnect::{AuthorizationCode, CsrfToken, Nonce, PkceCodeChallenge, Pkce
 
 use super::callback::{Answer, Listener};
 use super::failure::LoginFailure;
-use super::opener::{Opened, Opener};
-use super::pages::{self, Occasion};
+use super::opener::Opened;
+use super::pages;
+use super::person::Person;
 use super::provider::{Client, Provider};
 use super::refresh::{LoggedIn, Refresh};
 use super::{CheckedToken, check};
@@ -21,16 +22,14 @@ use crate::outside::terminal;
 /// How often the program that opened the browser is asked whether it failed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Sends a browser to the provider and waits for it, at most `limit`. Says where on the terminal too, for a browser
+/// Sends the person's browser to the provider and waits for it. Says where on the terminal too, for a browser
 /// that does not open by itself.
 pub(super) async fn log_in(
     provider: &Provider<'_>,
-    opener: &Opener,
-    occasion: &Occasion,
-    limit: Duration,
+    Person { opener, occasion, browser_limit, forwarded, .. }: &Person,
 ) -> Result<LoggedIn, LoginFailure> {
     provider.check_authorization_endpoint()?;
-    let mut listener = Listener::open().await?;
+    let mut listener = Listener::open(*forwarded).await?;
     let attempt = Attempt::new(provider, &listener)?;
     terminal::say("git-keyless: log in with your browser, to sign; if none opens, open this address on this machine:");
     terminal::say(&format!("  {}", attempt.url));
@@ -38,9 +37,9 @@ pub(super) async fn log_in(
         Ok(opened) => Some(opened),
         Err(failure) => by_hand(provider, failure).map(|()| None)?,
     };
-    let answer = match tokio::time::timeout(limit, wait(provider, &mut listener, opened)).await {
+    let answer = match tokio::time::timeout(*browser_limit, wait(provider, &mut listener, opened)).await {
         Ok(answer) => answer?,
-        Err(_) => return Err(LoginFailure::NotBack { limit }),
+        Err(_) => return Err(LoginFailure::NotBack { limit: *browser_limit }),
     };
     let outcome = attempt.finish(provider, &answer).await;
     let page = match &outcome {

@@ -1,8 +1,9 @@
 //! Where the browser sets out and comes back to: two paths on this machine, each good once (RFC 8252 section 7.3).
 //!
 //! Every user of this machine can read what a browser is started with. So that is a short address of ours which leads
-//! to the provider: state, nonce and challenge stand in no command line. The answer's page waits until the login is
-//! decided, so that it can say how that ended.
+//! to the provider: state, nonce and challenge stand in no command line. Nor does it lead another user there, who would
+//! log in as somebody else in this person's place. The answer's page waits until the login is decided, so that it can say
+//! how that ended.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -25,6 +26,8 @@ use tokio::task::JoinSet;
 
 use super::failure::LoginFailure;
 use super::pages::{self, Page};
+use super::peer;
+use crate::outside::terminal;
 
 /// As every client of Sigstore has it, and some providers have it registered.
 const PATH: &str = "/auth/callback";
@@ -66,27 +69,30 @@ impl Answer {
 
 impl Listener {
     /// The same free port under IPv4 and IPv6, on loopback alone. A machine without IPv6 has the one.
-    pub(super) async fn open() -> Result<Self, LoginFailure> {
+    /// `forwarded` is whether somebody else's program may bring the browser's connections.
+    pub(super) async fn open(forwarded: bool) -> Result<Self, LoginFailure> {
         let closed = |why: std::io::Error| LoginFailure::NoBrowser { why: format!("no port can be opened: {why}") };
         let mut last = None;
         for _ in 0..TRIES {
             let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(closed)?;
             let port = v4.local_addr().map_err(closed)?.port();
             match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-                Ok(v6) => return Ok(Self::serve(port, vec![v4, v6])),
+                Ok(v6) => return Ok(Self::serve(port, forwarded, vec![v4, v6])),
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => last = Some(error),
-                Err(_) => return Ok(Self::serve(port, vec![v4])),
+                Err(_) => return Ok(Self::serve(port, forwarded, vec![v4])),
             }
         }
         Err(closed(last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into())))
     }
 
-    fn serve(port: u16, listeners: Vec<TcpListener>) -> Self {
+    fn serve(port: u16, forwarded: bool, listeners: Vec<TcpListener>) -> Self {
         let (sender, answers) = mpsc::channel(1);
         let place = Arc::new(Place {
             port,
+            forwarded,
             start: OnceLock::new(),
             started: AtomicBool::new(false),
+            intruded: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             answers: sender,
             gone: Notify::new(),
@@ -127,8 +133,11 @@ impl Listener {
 
 struct Place {
     port: u16,
+    forwarded: bool,
     start: OnceLock<Start>,
     started: AtomicBool,
+    /// The person was told that another user was here.
+    intruded: AtomicBool,
     answered: AtomicBool,
     answers: mpsc::Sender<Answer>,
     gone: Notify,
@@ -154,9 +163,16 @@ async fn accept(listener: TcpListener, place: Arc<Place>) {
 
 async fn connection(stream: TcpStream, place: Arc<Place>) {
     let brought_it = Arc::new(AtomicBool::new(false));
+    let ends = stream.peer_addr().and_then(|there| Ok((there, stream.local_addr()?)));
+    let own = place.forwarded || ends.is_ok_and(|(there, here)| peer::is_own(there, here));
     let service = hyper::service::service_fn(|request| {
         let (place, brought_it) = (place.clone(), brought_it.clone());
-        async move { Ok::<_, Infallible>(reply(&request, &place, &brought_it).await) }
+        async move {
+            Ok::<_, Infallible>(match own {
+                true => reply(&request, &place, &brought_it).await,
+                false => turn_away(&place),
+            })
+        }
     });
     // A broken connection is the browser's own affair.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -171,6 +187,16 @@ async fn connection(stream: TcpStream, place: Arc<Place>) {
     }
 }
 
+/// Nothing of what another user brings counts.
+fn turn_away(place: &Place) -> Response<Full<Bytes>> {
+    if !place.intruded.swap(true, Ordering::SeqCst) {
+        terminal::say(
+            "git-keyless: another user of this machine came to the address of this login, and was turned away",
+        );
+    }
+    response(StatusCode::FORBIDDEN, &pages::refused("This is another user's login."))
+}
+
 async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBool) -> Response<Full<Bytes>> {
     // A name that merely leads here (DNS rebinding) is not this place.
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
@@ -183,6 +209,10 @@ async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBo
     }
     if request.method() != Method::GET {
         return response(StatusCode::METHOD_NOT_ALLOWED, &pages::refused("This page is only for reading."));
+    }
+    // A page that tries addresses of this machine does it out of sight (Fetch Metadata, Sec-Fetch-Dest).
+    if request.headers().get("sec-fetch-dest").is_some_and(|part| part != "document") {
+        return response(StatusCode::FORBIDDEN, &pages::refused("This page is no part of another one."));
     }
     if let Some(start) = start {
         return set_out(start, place);

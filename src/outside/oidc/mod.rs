@@ -10,6 +10,7 @@ mod device;
 mod failure;
 mod opener;
 mod pages;
+mod peer;
 mod person;
 mod provider;
 mod refresh;

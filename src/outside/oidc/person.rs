@@ -25,6 +25,10 @@ pub struct Person {
     pub way: Way,
     /// What sends a browser somewhere.
     pub opener: Opener,
+    /// Whether a program of another user may bring the browser's connections; see [`Surroundings::forwards`].
+    ///
+    /// [`Surroundings::forwards`]: super::Surroundings::forwards
+    pub forwarded: bool,
     /// Whether the address of a code is drawn too.
     pub qr: bool,
     /// What the login is for.
@@ -45,7 +49,7 @@ impl Person {
         if self.way == Way::Device {
             return device::log_in(&provider, self.qr, &self.occasion).await;
         }
-        match browser::log_in(&provider, &self.opener, &self.occasion, self.browser_limit).await {
+        match browser::log_in(&provider, self).await {
             Err(LoginFailure::NoBrowser { why }) if self.can_show_codes(&provider) => {
                 terminal::say(&format!("git-keyless: no browser can be opened ({why}); using a code instead"));
                 device::log_in(&provider, self.qr, &self.occasion).await

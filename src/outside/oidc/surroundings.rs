@@ -105,6 +105,12 @@ impl Surroundings {
         }
     }
 
+    /// Whether connections of a browser elsewhere are brought to this machine's loopback, by a program that need not be
+    /// this user's: from Windows, from the desktop of VS Code, into a container.
+    pub fn forwards(&self) -> bool {
+        self.platform() == Platform::Wsl || self.is_on_vs_codes_desktop() || self.is_closed()
+    }
+
     /// A variable, unless it is empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -114,8 +120,7 @@ impl Surroundings {
         if CLOUD_WORKSPACES.iter().any(|name| self.has(name)) {
             return false;
         }
-        // VS Code's terminals elsewhere: its helper opens addresses on the desktop, and it forwards loopback.
-        if self.has("VSCODE_IPC_HOOK_CLI") && self.has("BROWSER") {
+        if self.is_on_vs_codes_desktop() {
             return true;
         }
         let remote = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "REMOTE_CONTAINERS", "DEVCONTAINER"];
@@ -128,6 +133,11 @@ impl Surroundings {
             Platform::Wsl => self.has("WSL_INTEROP"),
             Platform::Unix => !self.is_closed() && (self.has("DISPLAY") || self.has("WAYLAND_DISPLAY")),
         }
+    }
+
+    /// VS Code's terminals elsewhere: its helper opens addresses on the desktop, and it forwards loopback.
+    fn is_on_vs_codes_desktop(&self) -> bool {
+        self.has("VSCODE_IPC_HOOK_CLI") && self.has("BROWSER")
     }
 
     /// A container; those of Toolbox and Distrobox share the desktop and its loopback.

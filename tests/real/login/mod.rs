@@ -198,6 +198,7 @@ fn person(provider: &Provider, way: Way, opener: Opener) -> Person {
         },
         way,
         opener,
+        forwarded: false,
         qr: false,
         occasion: Occasion { repository: "checkout".into(), host: "here".into() },
         browser_limit: Duration::from_secs(60),
