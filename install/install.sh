@@ -31,7 +31,7 @@ case $prefix in
   *) prefix=$PWD/$prefix ;;
 esac
 list=$prefix/share/git-keyless/installed
-root=$(cd -- "$(dirname -- "$0")/.." && pwd)
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 umask 022
 
 # What the list in $list says is in $prefix; a line that leads out of it is not followed.

@@ -32,6 +32,9 @@
 //! Policy::judge(&Facts, &Circumstance) -> Check                         step 9; always runs
 //! ```
 
+// Where nobody reads what they print, they end the program.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 #[cfg(feature = "cli")]
 pub mod audit;
 #[cfg(feature = "cli")]

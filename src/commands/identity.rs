@@ -16,7 +16,7 @@ use crate::outside::oidc::{
     self, Asking, BROWSER_LIMIT, CheckedToken, DEFAULT_AUDIENCE, Login, LoginFailure, Occasion, Opener, Person,
     Refresh, Source, Surroundings, WAYS_OUT, Way, ambient,
 };
-use crate::outside::{files, terminal};
+use crate::outside::{files, process, terminal};
 use crate::trust::Services;
 
 /// How long one exchange with a server, a file or a command may take.
@@ -36,6 +36,7 @@ pub(crate) struct Signer {
 /// The source that is named; else the first of environment, file, command and the job's own identity; else somebody who
 /// logs in at the provider of the instance.
 pub(crate) fn signer(settings: &Settings, services: &Services) -> Result<Signer, Stop> {
+    process::keep_secrets();
     let audience = text(settings, CLIENT_ID)?.unwrap_or(DEFAULT_AUDIENCE).to_owned();
     let surroundings = Surroundings::found();
     let person = |way: Option<Way>| person(settings, services, &audience, &surroundings, way);

@@ -10,7 +10,7 @@ use super::credential::{Applicant, expected};
 use super::instance::{Instance, instance};
 use super::kept::Found;
 use super::renewal::Renewal;
-use super::{Stop, identity, now, settings, stopped, wait_for};
+use super::{Stop, complain, identity, now, settings, stopped, wait_for};
 use crate::cli;
 use crate::config::Settings;
 use crate::format::object::committer_email;
@@ -29,8 +29,8 @@ pub fn login() -> ExitCode {
         let (identity, end) = (credential.identity(), credential.window().end);
         say(&format!(
             "logged in as {} ({}) until {}, kept in {keyring}",
-            identity.subject.name(),
-            identity.issuer,
+            printable(identity.subject.name()),
+            printable(&identity.issuer),
             end.map(|end| end.to_string()).unwrap_or_default()
         ))?;
         Ok(ExitCode::SUCCESS)
@@ -49,7 +49,7 @@ pub fn whoami(args: &cli::Whoami) -> ExitCode {
             if args.json {
                 say(&json!({ "schema": 1, "identity": null, "message": why }).to_string())?;
             } else {
-                eprintln!("git-keyless: {}", printable(&why));
+                complain(&why);
             }
             Ok(ExitCode::FAILURE)
         };

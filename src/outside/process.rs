@@ -17,6 +17,14 @@ use super::terminal;
 /// How often a child that has closed its output is asked whether it ended.
 const POLL: Duration = Duration::from_millis(5);
 
+/// From here on this process holds secrets: it leaves no image of its memory behind when it dies, and no other program of
+/// this user may look into it.
+pub fn keep_secrets() {
+    // A system that has no such thing, or forbids it, is no worse than one that was not asked.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// A command that gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -218,6 +226,14 @@ mod tests {
             thread::sleep(POLL);
         }
         assert!(!alive(), "{pid}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn secrets_are_in_no_image_of_this_process() {
+        keep_secrets();
+        let found = rustix::process::dumpable_behavior().unwrap();
+        assert_eq!(found, rustix::process::DumpableBehavior::NotDumpable);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use git_keyless::outside::oidc::{Opener, Person, Way};
 use git_keyless::sandbox::{Fault, Service};
+use serde_json::json;
 
+use super::server::{Server, reply};
 use super::web::{get, log_in};
 use super::{ALICE, PATIENCE, Room, Running, asked};
 
@@ -89,6 +91,37 @@ fn a_provider_that_lies_is_not_believed() {
         let why = token.expect_err("it was believed");
         assert!(why.contains(expected), "{fault:?}: {why}");
         assert!(page.contains("You are not logged in") && !page.contains("eyJ"), "{fault:?}: {page}");
+    }
+}
+
+/// How often to ask is the provider's to say, within reason: never without a pause, never so seldom that nobody hears.
+#[test]
+fn a_provider_that_sets_no_sensible_pace_is_refused() {
+    let room = Room::new();
+    for interval in [0, 61, u64::MAX] {
+        let server = Server::start(move |request| {
+            let head = request.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
+            let url = format!("http://{head}");
+            let body = match request.split(' ').nth(1).unwrap() {
+                "/.well-known/openid-configuration" => json!({
+                    "issuer": url, "authorization_endpoint": format!("{url}/auth"), "token_endpoint": format!("{url}/token"),
+                    "jwks_uri": format!("{url}/keys"), "device_authorization_endpoint": format!("{url}/device"),
+                    "response_types_supported": ["code"], "subject_types_supported": ["public"],
+                    "id_token_signing_alg_values_supported": ["ES256"],
+                }),
+                "/keys" => json!({ "keys": [] }),
+                "/device" => json!({ "device_code": "d", "user_code": "u", "verification_uri": format!("{url}/page"),
+                                     "expires_in": 300, "interval": interval }),
+                _ => json!({ "error": "slow_down" }),
+            };
+            reply("200 OK", "application/json", &body.to_string())
+        });
+        let mut person = room.person(Way::Device);
+        person.login.issuer = server.url();
+        let (token, ()) = asked(&person, SOON, || ());
+        let why = token.expect_err("it was asked");
+        assert!(why.contains(&format!("it wants to be asked every {interval} s")), "{why}");
+        assert!(server.asked().iter().all(|request| !request.contains("/token ")));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ const MOST: Duration = Duration::from_secs(30 * 60);
 /// Most bytes of a code that a person types, and of an address that a person opens.
 const MAX_CODE_BYTES: usize = 64;
 const MAX_ADDRESS_BYTES: usize = 1024;
+/// How often a provider may want to be asked: not without a pause, and not so seldom that nobody hears the answer.
+const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
 /// How often the terminal says how long is left.
 const TICK: Duration = Duration::from_secs(1);
 /// How often in a row the provider may fail to answer.
@@ -36,6 +39,9 @@ pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasio
     let nonce = Nonce::new_random();
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let begun = begin(provider, &challenge, &nonce).await?;
+    if !INTERVAL.contains(&begun.interval()) {
+        return Err(provider.unusable(&format!("it wants to be asked every {} s", begun.interval().as_secs())));
+    }
     let address = Endpoint::parse(Server::IdentityProvider, begun.verification_uri().as_str());
     let host = address.map_err(LoginFailure::Server)?.host().to_owned();
     show(provider, &begun, &host, qr, occasion)?;

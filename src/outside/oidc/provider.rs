@@ -24,7 +24,7 @@ use super::CLOCK_LEEWAY;
 use super::failure::LoginFailure;
 use super::refresh::OFFLINE_ACCESS;
 use crate::format::id_token::IdToken;
-use crate::outside::http::{Endpoint, Failure, Http, Request, Server, excerpt};
+use crate::outside::http::{Endpoint, Failure, Fault, Http, Request, Server, excerpt};
 
 /// Most bytes of an answer of a provider: key sets of providers with many tenants are the largest.
 const MAX_REPLY_BYTES: usize = 512 << 10;
@@ -90,9 +90,9 @@ impl<'a> Provider<'a> {
     /// Asks for the discovery document and the keys. Each exchange has the `deadline`.
     pub(super) async fn discover(login: &'a Login, http: &'a Http, deadline: Duration) -> Result<Self, LoginFailure> {
         let unusable = |why: String| LoginFailure::Unusable { issuer: login.issuer.clone(), why };
-        Endpoint::parse(Server::IdentityProvider, &login.issuer).map_err(LoginFailure::Server)?;
+        let endpoint = Endpoint::parse(Server::IdentityProvider, &login.issuer).map_err(LoginFailure::Server)?;
         let issuer = IssuerUrl::new(login.issuer.clone()).map_err(|error| unusable(error.to_string()))?;
-        let exchange = Exchange { http, deadline };
+        let exchange = Exchange { http, deadline, here: endpoint.is_loopback() };
         let metadata = Metadata::discover_async(issuer, &exchange).await.map_err(|error| match error {
             DiscoveryError::Request(failure) => LoginFailure::Server(failure),
             DiscoveryError::Parse(why) => unusable(excerpt(&why.to_string())),
@@ -217,6 +217,8 @@ fn is_symmetric(alg: &CoreJwsSigningAlgorithm) -> bool {
 pub(super) struct Exchange<'a> {
     http: &'a Http,
     deadline: Duration,
+    /// Whether the provider is on this machine.
+    here: bool,
 }
 
 impl<'c> AsyncHttpClient<'c> for Exchange<'_> {
@@ -231,6 +233,11 @@ impl<'c> AsyncHttpClient<'c> for Exchange<'_> {
 impl Exchange<'_> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let endpoint = Endpoint::parse(Server::IdentityProvider, &request.uri().to_string())?;
+        // Code, secret and answer would reach whatever listens there.
+        if endpoint.is_loopback() && !self.here {
+            let why = "a provider elsewhere names an address of this machine".to_owned();
+            return Err(endpoint.failure(Fault::NotAnEndpoint { why }));
+        }
         let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let authorization = authorization.map(|value| ("authorization", value));
         let form = ("application/x-www-form-urlencoded", request.body().as_slice());
@@ -261,4 +268,25 @@ fn is_oauth_error(status: u16, body: &[u8]) -> bool {
         _error: String,
     }
     (400..500).contains(&status) && serde_json::from_slice::<Refusal>(body).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing listens there: who does not refuse it finds nobody.
+    #[test]
+    fn a_provider_elsewhere_leads_to_nothing_on_this_machine() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let http = Http::new();
+        let sent = |here: bool, address: &str| {
+            let exchange = Exchange { http: &http, deadline: Duration::from_secs(5), here };
+            let request = http::Request::post(address).body(b"code=1".to_vec()).unwrap();
+            runtime.block_on(async { exchange.send(request).await }).unwrap_err().fault().clone()
+        };
+        for address in ["http://127.0.0.1:1/token", "http://localhost:1/token", "https://[::1]:1/token"] {
+            assert!(matches!(sent(false, address), Fault::NotAnEndpoint { .. }), "{address}");
+            assert!(matches!(sent(true, address), Fault::Unreachable { .. }), "{address}");
+        }
+    }
 }

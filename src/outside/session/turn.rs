@@ -67,7 +67,10 @@ fn lock_file() -> Result<File, String> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
     options.open(folder.join("login.lock")).map_err(failed)
 }
 
@@ -91,13 +94,18 @@ fn create_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// Nobody else may hold the lock, or put a link in its place.
+/// Nobody else may hold the lock, or put a link in its place: neither in the folder nor for the folder.
 #[cfg(unix)]
 fn check_private(folder: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;
-    let meta = folder.symlink_metadata().map_err(|error| format!("{}: {error}", folder.display()))?;
-    let ours = meta.uid() == rustix::process::geteuid().as_raw();
-    match meta.is_dir() && ours && meta.mode() & 0o077 == 0 {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let user = rustix::process::geteuid().as_raw();
+    let above = folder.parent().unwrap_or(folder);
+    if above.metadata().map_err(failed)?.uid() != user {
+        return Err(format!("{} is another user's", above.display()));
+    }
+    let meta = folder.symlink_metadata().map_err(failed)?;
+    match meta.is_dir() && meta.uid() == user && meta.mode() & 0o077 == 0 {
         true => Ok(()),
         false => Err(format!("{0} is open to others: chmod 700 {0}", folder.display())),
     }
