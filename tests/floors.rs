@@ -45,7 +45,7 @@ const FLOORS: [(&str, &[&str]); 25] = [
 ];
 
 /// Which crate is named where and nowhere else: files, or folders with everything in them.
-const CRATES: [(&str, &[&str]); 22] = [
+const CRATES: [(&str, &[&str]); 23] = [
     ("apple_native_keyring_store", &["outside/session"]),
     ("aws_lc_rs", &["key.rs"]),
     ("axum", &["sandbox"]),
@@ -64,6 +64,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("rustls_pki_types", &["sandbox", "trust.rs", "verify"]),
     // Commands are taken apart where they are run, and made where people copy them from.
     ("shlex", &["commands/mod.rs", "outside/oidc"]),
+    ("signal_hook", &["outside/folder.rs"]),
     ("sigstore", &["outside/rekor/v1.rs"]),
     ("tokio", &["commands", "outside", "sandbox", "sign"]),
     ("webpki", &["trust.rs", "verify"]),

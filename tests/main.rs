@@ -18,6 +18,8 @@ mod ends;
 mod fallback;
 mod floors;
 #[cfg(feature = "sandbox")]
+mod folders;
+#[cfg(feature = "sandbox")]
 mod forge;
 mod format_gitsign;
 #[path = "fuzz/seeds.rs"]

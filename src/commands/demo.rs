@@ -12,6 +12,7 @@ use super::{Stop, stopped};
 use crate::cli;
 use crate::format::{hex, printable};
 use crate::key;
+use crate::outside::folder::Folder;
 use crate::outside::{git, process};
 use crate::sandbox::{Options, Rekor, Sandbox};
 
@@ -90,7 +91,7 @@ fn somebody_else(room: &Room) -> Result<(), Stop> {
 
 fn end(place: &Place) -> Result<(), Stop> {
     title("That was it")?;
-    match place.kept {
+    match place.temporary.is_none() {
         false => say("Run it with --keep DIR to keep repository and sandbox and play with them."),
         true => {
             let (sandbox, repository) = (place.path("sandbox"), place.path("repository"));
@@ -106,19 +107,15 @@ fn end(place: &Place) -> Result<(), Stop> {
 /// Where all of it lives: a folder that goes away, or one to keep.
 struct Place {
     root: PathBuf,
-    kept: bool,
+    temporary: Option<Folder>,
 }
 
 impl Place {
     fn new(keep: Option<&Path>) -> Result<Self, Stop> {
         let failed = |path: &Path, error: io::Error| Stop::new(format!("{}: {error}", path.display()));
-        let (root, kept) = match keep {
-            Some(path) => (path.to_path_buf(), true),
-            None => {
-                let name = hex(&key::random::<8>().map_err(Stop::new)?);
-                (std::env::temp_dir().join(format!("git-keyless-demo-{name}")), false)
-            }
-        };
+        let name = hex(&key::random::<8>().map_err(Stop::new)?);
+        let temporary = keep.is_none().then(|| Folder::new(&name)).transpose().map_err(Stop::new)?;
+        let root = keep.or_else(|| temporary.as_ref().map(Folder::path)).unwrap_or(Path::new(".")).to_path_buf();
         if root.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(Stop::new(format!(
                 "{} is not empty; name a folder that is, or that does not exist",
@@ -126,7 +123,7 @@ impl Place {
             )));
         }
         fs::create_dir_all(&root).map_err(|error| failed(&root, error))?;
-        let place = Self { root: root.canonicalize().map_err(|error| failed(&root, error))?, kept };
+        let place = Self { root: root.canonicalize().map_err(|error| failed(&root, error))?, temporary };
         for name in ["home", "repository"] {
             fs::create_dir(place.path(name)).map_err(|error| failed(&place.path(name), error))?;
         }
@@ -135,14 +132,6 @@ impl Place {
 
     fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_dir_all(&self.root);
-        }
     }
 }
 

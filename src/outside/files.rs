@@ -1,7 +1,7 @@
 //! Files that decide something: read whole, up to a limit, and only when nobody else could have written them.
 
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
@@ -51,41 +51,6 @@ pub fn expand(path: &str) -> Result<PathBuf, String> {
             Some(home) if !home.is_empty() => Ok(PathBuf::from(home).join(rest)),
             _ => Err(format!("`{path}` needs HOME, which is not set")),
         },
-    }
-}
-
-/// A temporary folder that nobody else may enter, gone when this is.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// `name` is random: nobody else can have made it before.
-    pub fn new(name: &str) -> Result<Self, String> {
-        let folder = std::env::temp_dir().join(format!("git-keyless-{name}"));
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(false);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        Ok(Self(folder))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// A new file in it; where that is.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, String> {
-        let path = self.0.join(name);
-        let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
-        written.map(|()| path.clone()).map_err(|error| format!("{}: {error}", path.display()))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

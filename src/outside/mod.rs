@@ -1,6 +1,7 @@
 //! Touches the world: bytes in, bytes out. Nothing in here judges.
 
 pub mod files;
+pub mod folder;
 pub mod fulcio;
 pub mod git;
 pub mod http;

@@ -15,7 +15,8 @@ use crate::format::object::Object;
 use crate::format::status::{Answer, ForeignTrust, Said};
 use crate::format::{cms, hex};
 use crate::key;
-use crate::outside::files::{self, Folder};
+use crate::outside::files;
+use crate::outside::folder::Folder;
 use crate::outside::process;
 
 /// How long it may take: gpgsm looks for revocation lists in the network.

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
 use crate::key::{self, Memo};
-use crate::outside::files::Folder;
+use crate::outside::folder::Folder;
 use crate::outside::git::{Scope, complaint};
 use crate::outside::oidc::Occasion;
 use crate::outside::process;
