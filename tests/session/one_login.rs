@@ -248,6 +248,31 @@ fn what_somebody_changed_is_not_used() {
     assert!(refused.stderr.contains("keyless.expectedIdentity wants bob@example.test"), "{}", refused.stderr);
 }
 
+/// As long as its certificate lives (keyrings(7), /proc/keys: each key with the time that it has left), and no longer
+/// where less of that is left.
+#[test]
+fn what_is_kept_forgets_itself() {
+    if !inside(Room::KernelApart, "one_login::what_is_kept_forgets_itself") {
+        return;
+    }
+    for (skew, most, least) in [(0, 600, 540), (-400, 200, 140)] {
+        let desk = Desk::new();
+        desk.repo.config("keyless.credentialStore", Keyring::Keyutils.name());
+        desk.sandbox.switch(Service::CertificateAuthority, Fault::Skewed(skew));
+        desk.run(Room::Nothing, "git keyless logout && git keyless login").unwrap().ok();
+        let keys = std::fs::read_to_string("/proc/keys").unwrap();
+        let lines: Vec<_> = keys.lines().filter(|line| line.contains(" git-keyless:")).collect();
+        let [line] = lines[..] else { panic!("{keys}") };
+        let left = line.split_whitespace().nth(3).unwrap();
+        let seconds: u32 = match left.split_at(left.len() - 1) {
+            (minutes, "m") => minutes.parse::<u32>().unwrap() * 60,
+            (seconds, "s") => seconds.parse().unwrap(),
+            _ => panic!("{line}"),
+        };
+        assert!((least..=most).contains(&seconds), "{line}");
+    }
+}
+
 /// What a call says to sign with a token that somebody names, where an identity is expected.
 fn refused(desk: &Desk, token: &Identity, expected: &str) -> String {
     desk.repo.config("keyless.expectedIdentity", expected);
@@ -287,6 +312,23 @@ fn a_workload_that_is_not_expected_is_refused_before_anything_is_logged() {
     let said = refused(&desk, &workload("this"), &format!("{other} {}/uri", desk.sandbox.urls().oidc));
     assert!(said.contains(&format!("keyless.expectedIdentity wants {other} ")), "{said}");
     assert_eq!(desk.sandbox.sizes(), [0, 0]);
+}
+
+#[test]
+fn a_token_that_somebody_named_is_never_used_silently() {
+    let desk = Desk::new();
+    for (token, name, kind) in [
+        (Identity::Email("bob@example.test".into()), "bob@example.test".to_owned(), "email"),
+        (Identity::Uri("https://ci.example.com/a/job".into()), "https://ci.example.com/a/job".to_owned(), "uri"),
+    ] {
+        let token = desk.sandbox.mint(&token).unwrap();
+        let variable = |command: &mut std::process::Command| _ = command.env("SIGSTORE_ID_TOKEN", token);
+        let Some((code, screen)) = desk.on_terminal("git commit -q -S --allow-empty -m x", "", variable) else {
+            return;
+        };
+        let said = format!("git-keyless: signing as {name} ({}/{kind})", desk.sandbox.urls().oidc);
+        assert!(code == 0 && screen.contains(&said), "{said}: {screen}");
+    }
 }
 
 /// Nobody looks at a terminal that says nothing for half a minute.
