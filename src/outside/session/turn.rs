@@ -115,6 +115,8 @@ fn check_private(_: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
@@ -122,18 +124,21 @@ mod tests {
         const SOON: Duration = Duration::from_millis(120);
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("git-keyless");
-        let take = |deadline| {
-            let mut waited = 0;
-            let turn = Turn::take_in(&folder, deadline, || waited += 1);
-            (turn.map(drop), waited)
-        };
         let held = Turn::take_in(&folder, SOON, || panic!("nobody else is there")).unwrap();
-        let began = Instant::now();
-        assert_eq!(take(SOON), (Err(NoTurn::Late(SOON)), 1));
-        assert!(began.elapsed() >= SOON);
-        assert_eq!(take(Duration::ZERO), (Err(NoTurn::Late(Duration::ZERO)), 0));
+        // On a thread of its own, so that who waits for good is seen.
+        let take = |deadline| {
+            let (folder, (sender, taken)) = (folder.clone(), mpsc::channel());
+            thread::spawn(move || {
+                let (began, mut waited) = (Instant::now(), 0);
+                let turn = Turn::take_in(&folder, deadline, || waited += 1);
+                sender.send((turn.map(drop), waited, began.elapsed() >= deadline)).unwrap();
+            });
+            taken.recv_timeout(Duration::from_secs(10)).expect("it waits on")
+        };
+        assert_eq!(take(SOON), (Err(NoTurn::Late(SOON)), 1, true));
+        assert_eq!(take(Duration::ZERO), (Err(NoTurn::Late(Duration::ZERO)), 0, true));
         drop(held);
-        assert_eq!(take(SOON), (Ok(()), 0));
+        assert_eq!(take(SOON), (Ok(()), 0, false));
     }
 
     #[cfg(unix)]
