@@ -155,14 +155,13 @@ fn silent() -> (String, mpsc::Receiver<TcpStream>) {
     (url, receiver)
 }
 
-#[track_caller]
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+fn until<T>(mut found: impl FnMut() -> Option<T>) -> Option<T> {
     let since = Instant::now();
     loop {
-        if let Some(found) = found() {
+        let found = found();
+        if found.is_some() || since.elapsed() > LONG {
             return found;
         }
-        assert!(since.elapsed() < LONG, "not {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -173,9 +172,9 @@ fn stat(pid: &str) -> Option<String> {
     stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
 }
 
-/// Until a process is gone, or waits for whoever inherited it to notice.
-fn await_end(pid: &str) {
-    until("over", || stat(pid).is_none_or(|fields| fields.starts_with('Z')).then_some(()));
+/// Whether a process goes, or waits for whoever inherited it to notice.
+fn ends(pid: &str) -> bool {
+    until(|| stat(pid).is_none_or(|fields| fields.starts_with('Z')).then_some(())).is_some()
 }
 
 /// Whether a process has such a file open.
@@ -226,17 +225,22 @@ fn ended(moment: Moment, signal: &str, whole: bool) {
     let git = room.committing(moment == Moment::Device);
     let program = || std::fs::read_to_string(&pid).ok()?.strip_suffix('\n').map(str::to_owned);
     let stream = match moment {
-        Moment::Token | Moment::Browser => until("started", || started.exists().then_some(None)),
-        Moment::Turn => until("waiting", || holds(&program()?, "login.lock").then_some(None)),
-        Moment::Device => until("waiting", || {
+        Moment::Token | Moment::Browser => until(|| started.exists().then_some(None)),
+        Moment::Turn => until(|| holds(&program()?, "login.lock").then_some(None)),
+        Moment::Device => until(|| {
             let screen = std::fs::read(home.join("screen")).ok()?;
             String::from_utf8_lossy(&screen).contains("waiting for you, ").then_some(None)
         }),
-        _ => Some(request.recv_timeout(LONG).expect("no request came")),
+        _ => request.recv_timeout(LONG).ok().map(Some),
     };
+    let stream = stream.unwrap_or_else(|| panic!("it does not come to {moment:?}"));
     let program = program().unwrap();
-    let group = stat(&program).unwrap().split(' ').nth(2).unwrap().to_owned();
-    room.kill(signal, &if whole { format!("-{group}") } else { program.clone() });
+    let group = format!("-{}", stat(&program).unwrap().split(' ').nth(2).unwrap());
+    room.kill(signal, if whole { &group } else { &program });
+    if !ends(&program) {
+        room.kill("KILL", &group);
+        panic!("{moment:?} {signal} {whole}: it goes on");
+    }
     let mut answer = Answer::of(git.wait_with_output().unwrap());
     if moment == Moment::Device {
         answer.stdout = std::fs::read(home.join("out")).unwrap();
@@ -254,7 +258,6 @@ fn ended(moment: Moment, signal: &str, whole: bool) {
         stream.set_read_timeout(Some(LONG)).unwrap();
         assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "{case}");
     }
-    await_end(&program);
     if moment == Moment::Browser {
         // Where the browser would come back to is closed.
         let address = std::fs::read_to_string(&started).unwrap();

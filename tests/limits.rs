@@ -143,19 +143,18 @@ fn tokens_and_entries() {
 /// Without the armor, which cannot hold so many.
 #[test]
 fn a_hundred_thousand_of_each() {
-    let certificates = |choice: CertificateChoices| {
-        let der =
-            der_of(|cms| cms.certificates = Some(CertificateSet(SetOfVec::try_from(vec![choice; MANY]).unwrap())));
-        SignedData::parse(&der).unwrap_err().to_string()
+    let refused = |choice: CertificateChoices, count: usize| {
+        let set = SetOfVec::try_from(vec![choice; count]).unwrap();
+        let why =
+            SignedData::parse(&der_of(|cms| cms.certificates = Some(CertificateSet(set)))).unwrap_err().to_string();
+        assert!(why.contains(&format!("{count} certificates, more than {MAX_CERTIFICATES}")), "{why}");
     };
     let leaf = Certificate::parse_pem(include_str!("data/leaf.pem")).unwrap();
-    let leaf = CertificateChoices::from_der(leaf.der()).unwrap();
+    // These are read before they are counted; fewer of them take long enough.
+    refused(CertificateChoices::from_der(leaf.der()).unwrap(), MANY / 10);
     // RFC 5652 section 10.2.2: a certificate of another kind, of a few bytes.
     let other = OtherCertificateFormat { other_cert_format: format::ID_DATA, other_cert: Any::null() };
-    for choice in [leaf, CertificateChoices::Other(other)] {
-        let why = certificates(choice);
-        assert!(why.contains(&format!("{MANY} certificates, more than {MAX_CERTIFICATES}")), "{why}");
-    }
+    refused(CertificateChoices::Other(other), MANY);
     let entries = |change: &dyn Fn(&mut Vec<Attribute>)| {
         let read = SignedData::parse(&der_of(|cms| change_unsigned(cms, change))).unwrap();
         let unsigned = read.signer().unwrap().unsigned().to_vec();
