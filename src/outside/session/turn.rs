@@ -140,4 +140,16 @@ mod tests {
         drop(held);
         assert_eq!(take(SOON), (Ok(()), 0, false));
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_open_to_others_is_no_place() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        for mode in [0o710, 0o701, 0o720, 0o755, 0o777] {
+            std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = Turn::take_in(home.path(), Duration::ZERO, || ()).unwrap_err().to_string();
+            assert!(refused.contains("is open to others: chmod 700"), "{mode:o}: {refused}");
+        }
+    }
 }
