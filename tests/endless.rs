@@ -4,10 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use git_keyless::format::cert::Certificate;
 use git_keyless::format::hex;
+use git_keyless::format::id_token::IdToken;
 use git_keyless::format::object::MAX_OBJECT_BYTES;
 use git_keyless::key::sha1_of;
 use git_keyless::outside::http::{Endpoint, Fault as HttpFault, Http, Request, Server};
+use git_keyless::outside::rekor::{self, Statement};
+use git_keyless::outside::{fulcio, tsa};
 
 use crate::door::exclusive;
 use crate::limits::good;
@@ -139,4 +143,74 @@ fn endless_heads_of_replies() {
     assert!(matches!(fault(&[b'x'; 4096], Duration::ZERO, LONG), HttpFault::Unreachable { .. }));
     assert_eq!(fault(b"x", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
     assert_eq!(fault(b"x: y\r\n", SHORT / 20, SHORT), HttpFault::Late { deadline: SHORT });
+}
+
+/// A server that says the same to everybody.
+fn saying(body: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), Vec::new());
+            // All of it: a connection that is closed over unread bytes is reset, and the answer with it.
+            while !is_whole(&request) {
+                let mut piece = [0; 4096];
+                let length = stream.read(&mut piece).unwrap();
+                assert!(length > 0);
+                request.extend(&piece[..length]);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    url
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let request = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.unwrap().parse().unwrap()
+}
+
+/// At its limit an answer is read, and none of these makes sense; one byte beyond, nobody looks.
+#[test]
+fn the_longest_replies() {
+    const SOME: Duration = Duration::from_secs(30);
+    let leaf = Certificate::parse_pem(include_str!("data/leaf.pem")).unwrap();
+    let statement = Statement { digest: &[1; 32], signature: &[2; 70], leaf: &leaf };
+    let token = IdToken::parse("a.b.c").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (server, limit) in [
+        (Server::CertificateAuthority, fulcio::MAX_REPLY_BYTES),
+        (Server::TimestampAuthority, tsa::MAX_REPLY_BYTES),
+        (Server::TransparencyLog, rekor::MAX_REPLY_BYTES),
+    ] {
+        for beyond in [0, 1] {
+            let body = format!("{{}}{}", " ".repeat(limit - 2 + beyond)).into_bytes();
+            let (http, endpoint) = (Http::new(), Endpoint::parse(server, &saying(body)).unwrap());
+            let failures = match server {
+                Server::CertificateAuthority => {
+                    let asking = fulcio::request_certificate(&http, &endpoint, &token, "csr", SOME);
+                    vec![runtime.block_on(asking).unwrap_err()]
+                }
+                Server::TimestampAuthority => {
+                    let asking = tsa::request_token(&http, &endpoint, &[0; 32], &[0; 16], SOME);
+                    vec![runtime.block_on(asking).unwrap_err()]
+                }
+                _ => {
+                    let v1 = rekor::v1::submit(&http, &endpoint, &statement, &[], SOME);
+                    let v2 = rekor::v2::submit(&http, &endpoint, &statement, SOME);
+                    vec![runtime.block_on(v1).unwrap_err(), runtime.block_on(v2).unwrap_err()]
+                }
+            };
+            for failure in failures {
+                let fault = failure.fault();
+                match beyond {
+                    0 => assert!(matches!(fault, HttpFault::Unreadable { .. }), "{failure}"),
+                    _ => assert_eq!(*fault, HttpFault::TooLarge { limit }, "{failure}"),
+                }
+            }
+        }
+    }
 }

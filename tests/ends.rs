@@ -2,6 +2,7 @@
 //! stray file, no success that nobody heard of; and nothing is published for a caller that cannot take it.
 
 use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,12 +10,14 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use git_keyless::outside::session::Keyring;
 use git_keyless::sandbox::{Options, Rekor, Sandbox};
 
 use crate::door::exclusive;
-use crate::support::{Answer, Git, PROGRAM, Repo, answer_to};
+use crate::support::{Answer, Git, PROGRAM, Repo, answer_to, installed, skipped};
 
 const PAYLOAD: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nends\n";
+const COMMIT: &str = "git commit -q --allow-empty -m one";
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -37,7 +40,7 @@ impl Room {
         repo.config("include.path", sandbox.directory().join("gitconfig"));
         repo.config("user.email", "alice@example.test");
         repo.file("payload", PAYLOAD);
-        std::fs::create_dir(repo.home().join("tmp")).unwrap();
+        ["tmp", "run"].iter().for_each(|name| std::fs::create_dir(repo.home().join(name)).unwrap());
         Self { sandbox, repo }
     }
 
@@ -56,16 +59,40 @@ impl Room {
 
     fn files(&self) -> BTreeSet<PathBuf> {
         let mut found = files(&self.repo.path);
-        found.extend(files(&self.repo.home().join("tmp")));
+        ["tmp", "run"].iter().for_each(|name| found.extend(files(&self.repo.home().join(name))));
         found
     }
 
-    /// A commit in a process group of its own, as under a terminal.
-    fn committing(&self) -> Child {
-        let mut commit = self.repo.command("git");
-        commit.args(["commit", "-q", "--allow-empty", "-m", "one"]).env("TMPDIR", self.repo.home().join("tmp"));
+    /// A commit in a process group of its own, as under a terminal; with one, what it says goes to two files.
+    fn committing(&self, terminal: bool) -> Child {
+        let home = self.repo.home();
+        let mut commit = self.repo.command(if terminal { "script" } else { "git" });
+        if terminal {
+            let (out, err) = (home.join("out"), home.join("err"));
+            let line = format!("{COMMIT} </dev/null >'{}' 2>'{}'", out.display(), err.display());
+            commit.args(["-qefc", &line]).arg(home.join("screen"));
+            commit.envs([("SHELL", "/bin/sh"), ("TERM", "xterm"), ("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")]);
+        } else {
+            commit.args(COMMIT.split(' ').skip(1));
+        }
+        commit.env_remove("GIT_TERMINAL_PROMPT");
+        commit.envs([("TMPDIR", home.join("tmp")), ("XDG_RUNTIME_DIR", home.join("run"))]);
         commit.stdout(Stdio::piped()).stderr(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut commit, 0).spawn().unwrap()
+    }
+
+    fn script(&self, name: &str, line: &str) -> PathBuf {
+        let path = self.repo.file(name, format!("#!/bin/sh\n{line}\n"));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// What logins lock to wait for each other.
+    fn lock(&self) -> File {
+        let folder = self.repo.home().join("run/git-keyless");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        OpenOptions::new().write(true).create(true).truncate(false).open(folder.join("login.lock")).unwrap()
     }
 
     fn kill(&self, signal: &str, whom: &str) {
@@ -81,10 +108,38 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 /// Where signing stands when the signal comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
+    /// Another login has the turn.
+    Turn,
+    Browser,
+    Device,
     Token,
     Certificate,
     Entry,
     Timestamp,
+}
+
+impl Moment {
+    const ALL: [Self; 7] =
+        [Self::Turn, Self::Browser, Self::Device, Self::Token, Self::Certificate, Self::Entry, Self::Timestamp];
+
+    /// Whether somebody logs in.
+    fn is_login(self) -> bool {
+        matches!(self, Self::Turn | Self::Browser | Self::Device)
+    }
+
+    fn is_here(self) -> bool {
+        match self {
+            Self::Turn if Keyring::Keyutils.read("a test").is_err() => {
+                skipped("the kernel's keyring cannot be used here: nobody waits for a turn");
+                false
+            }
+            Self::Device if installed("script").is_none() => {
+                skipped("no script(1), which makes terminals: no login with a code was ended");
+                false
+            }
+            _ => true,
+        }
+    }
 }
 
 /// A server that takes a request and never answers; it tells when the request is there.
@@ -100,30 +155,59 @@ fn silent() -> (String, mpsc::Receiver<TcpStream>) {
     (url, receiver)
 }
 
-/// Until a process is gone, or waits for whoever inherited it to notice.
-fn await_end(pid: &str) {
+fn until<T>(mut found: impl FnMut() -> Option<T>) -> Option<T> {
     let since = Instant::now();
-    let runs = |stat: String| !stat.rsplit(") ").next().unwrap_or_default().starts_with('Z');
-    while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(runs) {
-        assert!(since.elapsed() < LONG, "{pid} goes on");
+    loop {
+        let found = found();
+        if found.is_some() || since.elapsed() > LONG {
+            return found;
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Its fields behind its name (proc_pid_stat(5)).
+fn stat(pid: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
+}
+
+/// Whether a process goes, or waits for whoever inherited it to notice.
+fn ends(pid: &str) -> bool {
+    until(|| stat(pid).is_none_or(|fields| fields.starts_with('Z')).then_some(())).is_some()
+}
+
+/// Whether a process has such a file open.
+fn holds(pid: &str, name: &str) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|link| std::fs::read_link(link.path()).ok()).any(|path| path.ends_with(name))
 }
 
 /// `whole`: the signal goes to git's process group, as Ctrl-C does; else to the program alone.
 fn ended(moment: Moment, signal: &str, whole: bool) {
     let room = Room::new();
-    let (pid, started) = (room.repo.home().join("pid"), room.repo.home().join("started"));
-    let token = room.repo.ok(["config", "keyless.tokenCommand"]);
-    let last = if moment == Moment::Token { "exec sleep 30".to_owned() } else { token };
-    let noted = format!("echo $PPID >'{}'; >'{}'; {last}", pid.display(), started.display());
-    room.repo.config("keyless.tokenCommand", noted);
+    let home = room.repo.home();
+    let (pid, started) = (home.join("pid"), home.join("started"));
+    let program = format!("echo $$ >'{}'; exec '{PROGRAM}' \"$@\"", pid.display());
+    room.repo.config("gpg.x509.program", room.script("program", &program));
+    match moment {
+        Moment::Token => room.repo.config("keyless.tokenCommand", format!(">'{}'; exec sleep 30", started.display())),
+        moment if moment.is_login() => {
+            room.repo.config("keyless.tokenCommand", "");
+            room.repo.config("keyless.credentialStore", if moment == Moment::Turn { "keyutils" } else { "none" });
+        }
+        _ => {}
+    }
+    if moment != Moment::Device {
+        let browser = format!("printf %s \"$1\" >'{0}.part' && mv '{0}.part' '{0}'", started.display());
+        room.repo.config("keyless.browser", room.script("browser", &browser));
+    }
     room.repo.config("keyless.timestamp", "always");
     let (url, request) = silent();
     let urls = room.sandbox.urls();
     let config = String::from_utf8(room.sandbox.signing_config().to_vec()).unwrap();
     let config = match moment {
-        Moment::Token => config,
+        Moment::Turn | Moment::Browser | Moment::Device | Moment::Token => config,
         Moment::Certificate => config.replace(&urls.fulcio, &url),
         Moment::Entry => config.replace(&urls.rekor_v1, &url),
         Moment::Timestamp => config.replace(&urls.timestamp, &format!("{url}/api/v1/timestamp")),
@@ -135,22 +219,33 @@ fn ended(moment: Moment, signal: &str, whole: bool) {
         let root = room.repo.file("root.json", root.replace(&urls.fulcio, &url));
         room.repo.config("keyless.trustedRoot", root);
     }
+    let held = (moment == Moment::Turn).then(|| room.lock());
+    held.iter().for_each(|lock| lock.try_lock().unwrap());
     let before = room.files();
-    let git = room.committing();
+    let git = room.committing(moment == Moment::Device);
+    let program = || std::fs::read_to_string(&pid).ok()?.strip_suffix('\n').map(str::to_owned);
     let stream = match moment {
-        Moment::Token => {
-            let since = Instant::now();
-            while !started.exists() {
-                assert!(since.elapsed() < LONG, "no token was asked for");
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            None
-        }
-        _ => Some(request.recv_timeout(LONG).expect("no request came")),
+        Moment::Token | Moment::Browser => until(|| started.exists().then_some(None)),
+        Moment::Turn => until(|| holds(&program()?, "login.lock").then_some(None)),
+        Moment::Device => until(|| {
+            let screen = std::fs::read(home.join("screen")).ok()?;
+            String::from_utf8_lossy(&screen).contains("waiting for you, ").then_some(None)
+        }),
+        _ => request.recv_timeout(LONG).ok().map(Some),
     };
-    let program = std::fs::read_to_string(&pid).unwrap().trim().to_owned();
-    room.kill(signal, &if whole { format!("-{}", git.id()) } else { program.clone() });
-    let answer = Answer::of(git.wait_with_output().unwrap());
+    let stream = stream.unwrap_or_else(|| panic!("it does not come to {moment:?}"));
+    let program = program().unwrap();
+    let group = format!("-{}", stat(&program).unwrap().split(' ').nth(2).unwrap());
+    room.kill(signal, if whole { &group } else { &program });
+    if !ends(&program) {
+        room.kill("KILL", &group);
+        panic!("{moment:?} {signal} {whole}: it goes on");
+    }
+    let mut answer = Answer::of(git.wait_with_output().unwrap());
+    if moment == Moment::Device {
+        answer.stdout = std::fs::read(home.join("out")).unwrap();
+        answer.stderr = std::fs::read_to_string(home.join("err")).unwrap();
+    }
 
     let case = format!("{moment:?} {signal} {whole}: {}", answer.stderr);
     assert_ne!(answer.code, 0, "{case}");
@@ -163,7 +258,12 @@ fn ended(moment: Moment, signal: &str, whole: bool) {
         stream.set_read_timeout(Some(LONG)).unwrap();
         assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "{case}");
     }
-    await_end(&program);
+    if moment == Moment::Browser {
+        // Where the browser would come back to is closed.
+        let address = std::fs::read_to_string(&started).unwrap();
+        let host = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        assert!(TcpStream::connect(host).is_err(), "{case}");
+    }
     // No commit, referred to or not, and no file but git's own note of the message.
     assert_ne!(room.repo.run(["rev-parse", "-q", "--verify", "HEAD"]).code, 0, "{case}");
     let objects = room.repo.ok(["cat-file", "--batch-all-objects", "--batch-check=%(objecttype)"]);
@@ -184,7 +284,7 @@ fn ended(moment: Moment, signal: &str, whole: bool) {
 /// All at once: each in a room of its own.
 fn ended_everywhere(signal: &'static str) {
     std::thread::scope(|scope| {
-        for moment in [Moment::Token, Moment::Certificate, Moment::Entry, Moment::Timestamp] {
+        for moment in Moment::ALL.into_iter().filter(|moment| moment.is_here()) {
             [true, false].into_iter().for_each(|whole| drop(scope.spawn(move || ended(moment, signal, whole))));
         }
     });

@@ -208,6 +208,23 @@ fn whoever_lies_helps_nobody() {
     }
 }
 
+/// 64 KiB, of which the first line is all that it has to say.
+#[test]
+fn the_longest_answer_of_a_program() {
+    const LIMIT: usize = 64 << 10;
+    let Some(foreign) = Foreign::new(&Git::installed(), false) else { return };
+    for (bytes, expected) in [(LIMIT, "calls it bad"), (LIMIT + 1, "it printed more than 65536 bytes")] {
+        let said = "[GNUPG:] BADSIG 0123 x\n";
+        let said = foreign.repo.file("said", format!("{said}{}", " ".repeat(bytes - said.len())));
+        foreign.repo.config(
+            "keyless.fallbackProgram",
+            script(&foreign.repo, "talker", &format!("exec cat '{}'", said.display())),
+        );
+        let answer = foreign.verify("HEAD");
+        assert!(answer.code == 1 && answer.stderr.contains(expected), "{bytes}: {}", answer.stderr);
+    }
+}
+
 #[test]
 fn whom_it_does_not_ask() {
     let Some(foreign) = Foreign::new(&Git::installed(), false) else { return };

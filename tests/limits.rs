@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use cms::cert::CertificateChoices;
+use cms::cert::{CertificateChoices, OtherCertificateFormat};
 use cms::content_info::ContentInfo;
 use cms::signed_data::{CertificateSet, SignedData as Rfc5652, SignerInfos};
 use der::asn1::{Any, OctetString, SetOfVec};
@@ -48,13 +48,17 @@ fn judge(payload: &[u8], armor: Vec<u8>) -> Report {
 /// What is said of the good commit when its CMS is changed.
 #[track_caller]
 fn changed(change: impl FnOnce(&mut Rfc5652)) -> (&'static str, Option<&'static str>, String) {
-    let good = good();
-    let info = ContentInfo::from_der(&format::dearmor(good.signature()).unwrap()).unwrap();
+    let report = judge(good().payload(), format::armor(&der_of(change)).unwrap().into_bytes());
+    (report.verdict().name(), report.reason().map(|reason| reason.code()), report.message())
+}
+
+/// The good commit's CMS, changed.
+fn der_of(change: impl FnOnce(&mut Rfc5652)) -> Vec<u8> {
+    let info = ContentInfo::from_der(&format::dearmor(good().signature()).unwrap()).unwrap();
     let mut cms: Rfc5652 = info.content.decode_as().unwrap();
     change(&mut cms);
     let info = ContentInfo { content_type: info.content_type, content: Any::encode_from(&cms).unwrap() };
-    let report = judge(good.payload(), format::armor(&info.to_der().unwrap()).unwrap().into_bytes());
-    (report.verdict().name(), report.reason().map(|reason| reason.code()), report.message())
+    info.to_der().unwrap()
 }
 
 fn with_certificates(count: usize) -> (&'static str, Option<&'static str>, String) {
@@ -66,13 +70,15 @@ fn with_certificates(count: usize) -> (&'static str, Option<&'static str>, Strin
 
 /// `change` gets the unsigned attributes of the only signer.
 fn with_unsigned(change: impl FnOnce(&mut Vec<Attribute>)) -> (&'static str, Option<&'static str>, String) {
-    changed(|cms| {
-        let mut signer = cms.signer_infos.0.as_slice()[0].clone();
-        let mut unsigned = signer.unsigned_attrs.unwrap().into_vec();
-        change(&mut unsigned);
-        signer.unsigned_attrs = Some(SetOfVec::try_from(unsigned).unwrap());
-        cms.signer_infos = SignerInfos(SetOfVec::try_from(vec![signer]).unwrap());
-    })
+    changed(|cms| change_unsigned(cms, change))
+}
+
+fn change_unsigned(cms: &mut Rfc5652, change: impl FnOnce(&mut Vec<Attribute>)) {
+    let mut signer = cms.signer_infos.0.as_slice()[0].clone();
+    let mut unsigned = signer.unsigned_attrs.unwrap().into_vec();
+    change(&mut unsigned);
+    signer.unsigned_attrs = Some(SetOfVec::try_from(unsigned).unwrap());
+    cms.signer_infos = SignerInfos(SetOfVec::try_from(vec![signer]).unwrap());
 }
 
 /// An attribute that nobody knows.
@@ -132,6 +138,36 @@ fn tokens_and_entries() {
     assert_eq!(entry(MAX_ENTRY_BYTES).1, Some("entry-malformed"));
     let (_, reason, message) = entry(MAX_ENTRY_BYTES + 1);
     assert!(reason == Some("entry-malformed") && message.contains("131073 bytes, more than"), "{message}");
+}
+
+/// Without the armor, which cannot hold so many.
+#[test]
+fn a_hundred_thousand_of_each() {
+    let refused = |choice: CertificateChoices, count: usize| {
+        let set = SetOfVec::try_from(vec![choice; count]).unwrap();
+        let why =
+            SignedData::parse(&der_of(|cms| cms.certificates = Some(CertificateSet(set)))).unwrap_err().to_string();
+        assert!(why.contains(&format!("{count} certificates, more than {MAX_CERTIFICATES}")), "{why}");
+    };
+    let leaf = Certificate::parse_pem(include_str!("data/leaf.pem")).unwrap();
+    // These are read before they are counted; fewer of them take long enough.
+    refused(CertificateChoices::from_der(leaf.der()).unwrap(), MANY / 10);
+    // RFC 5652 section 10.2.2: a certificate of another kind, of a few bytes.
+    let other = OtherCertificateFormat { other_cert_format: format::ID_DATA, other_cert: Any::null() };
+    refused(CertificateChoices::Other(other), MANY);
+    let entries = |change: &dyn Fn(&mut Vec<Attribute>)| {
+        let read = SignedData::parse(&der_of(|cms| change_unsigned(cms, change))).unwrap();
+        let unsigned = read.signer().unwrap().unsigned().to_vec();
+        format::sole_value(&unsigned, format::LOG_ENTRY, "entry").unwrap_err().to_string()
+    };
+    let is_entry = |attribute: &&mut Attribute| attribute.oid == format::LOG_ENTRY;
+    let why = entries(&|unsigned| unsigned.iter_mut().find(is_entry).unwrap().values = null_values(MANY));
+    assert!(why.contains(&format!("has {MANY} values, not one")), "{why}");
+    let why = entries(&|unsigned| {
+        let entry = Attribute { oid: format::LOG_ENTRY, values: null_values(1) };
+        *unsigned = vec![entry; MANY];
+    });
+    assert!(why.contains(&format!("stands {MANY} times, not once")), "{why}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn client_secret(settings: &Settings) -> Result<Option<Zeroizing<String>>, Stop>
     let Some((path, value)) = settings.text(CLIENT_SECRET_FILE).map_err(Stop::new)? else { return Ok(None) };
     let refused = |why: String| Stop::new(settings.unusable(CLIENT_SECRET_FILE, value, why));
     let path = files::absolute(path).map_err(refused)?;
-    let file = std::fs::File::open(&path).map_err(|error| refused(format!("{}: {error}", path.display())))?;
+    let file = files::open(&path).map_err(|error| refused(format!("{}: {error}", path.display())))?;
     let bytes =
         Zeroizing::new(files::read_limited(file, MAX_SECRET_BYTES, &path.display().to_string()).map_err(refused)?);
     let secret = std::str::from_utf8(&bytes).map_err(|_| refused("it is not text".to_owned()))?;
@@ -188,4 +188,57 @@ fn occasion(settings: &Settings) -> Occasion {
 
 fn text<'a>(settings: &'a Settings, key: &str) -> Result<Option<&'a str>, Stop> {
     Ok(settings.text(key).map_err(Stop::new)?.map(|(text, _)| text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outside::repo::{ConfigValue, Configuration};
+
+    fn secret_at(path: &Path) -> Result<Option<String>, String> {
+        let value = ConfigValue {
+            key: CLIENT_SECRET_FILE.to_lowercase(),
+            value: Some(path.to_str().unwrap().to_owned()),
+            place: "a file".to_owned(),
+        };
+        let settings =
+            Settings::new(Configuration { values: vec![value], ..Configuration::default() }, |_| None).unwrap();
+        let secret = client_secret(&settings).map_err(|why| why.to_string())?;
+        Ok(secret.map(|secret| secret.to_string()))
+    }
+
+    #[test]
+    fn a_clients_secret_is_what_its_file_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let secret = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            secret_at(&path)
+        };
+        let longest = "x".repeat(MAX_SECRET_BYTES);
+        for (content, expected) in [
+            ("hunter2", Some("hunter2")),
+            ("hunter2\n", Some("hunter2")),
+            (" a b \r\n", Some("a b")),
+            ("", None),
+            (" \n", None),
+            (&longest, Some(longest.as_str())),
+        ] {
+            assert_eq!(secret(content.as_bytes()), Ok(expected.map(str::to_owned)), "{content:?}");
+        }
+        for (content, expected) in [
+            (format!("{longest}x").into_bytes(), "has more than 4096 bytes"),
+            (format!("{longest}\n").into_bytes(), "has more than 4096 bytes"),
+            (b"hunter2\xff".to_vec(), "it is not text"),
+        ] {
+            let why = secret(&content).unwrap_err();
+            assert!(why.starts_with("keyless.clientSecretFile in a file: ") && why.contains(expected), "{why}");
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+        // A pipe, say, would keep git waiting.
+        assert!(secret_at(folder.path()).unwrap_err().contains("it is not a file"));
+        assert!(secret_at(&folder.path().join("nowhere")).unwrap_err().contains("nowhere: "));
+        assert!(secret_at(Path::new("secret")).unwrap_err().contains("relative path"));
+        assert_eq!(client_secret(&Settings::default()).unwrap(), None);
+    }
 }

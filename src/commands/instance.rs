@@ -93,3 +93,34 @@ fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) 
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::outside::repo::{ConfigValue, Configuration};
+
+    #[test]
+    fn another_trust_root_or_signing_config_is_another_instance() {
+        const ROOT: &str = include_str!("../../tests/vectors/good/trusted_root.json");
+        const CONFIG: &str = include_str!("../../tests/fuzz/signing_config.json");
+        let now = Time::parse("2026-12-01T00:00:00Z").unwrap();
+        let digest = |root: &str, config: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let value = |key: &str, content: &str| {
+                let path = folder.path().join(key);
+                std::fs::write(&path, content).unwrap();
+                let value = Some(path.to_str().unwrap().to_owned());
+                ConfigValue { key: key.to_lowercase(), value, place: "a file".to_owned() }
+            };
+            let values = vec![value(TRUSTED_ROOT, root), value(SIGNING_CONFIG, config)];
+            let settings = Settings::new(Configuration { values, ..Configuration::default() }, |_| None).unwrap();
+            instance(&settings, now).unwrap().digest
+        };
+        let (root, config) = (format!("{ROOT} "), format!("{CONFIG} "));
+        let all = [digest(ROOT, CONFIG), digest(&root, CONFIG), digest(ROOT, &config), digest(&root, &config)];
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(all[0], digest(ROOT, CONFIG));
+    }
+}

@@ -172,3 +172,68 @@ fn no_keyring(silent: &[Unusable]) -> String {
         (false, false) => format!("no keyring can be used ({}); {CREDENTIAL_STORE} names one", here.join("; ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::EXPECTED_IDENTITY;
+    use crate::format::time::Time;
+    use crate::outside::repo::{ConfigValue, Configuration};
+    use crate::sign::Options;
+    use crate::trust::{SigningConfig, TrustRoot};
+
+    const CONFIG: &[u8] = include_bytes!("../../tests/fuzz/signing_config.json");
+
+    fn instance(digest: u8) -> Instance {
+        let services = SigningConfig::parse(CONFIG).unwrap().services(Time::parse("2026-12-01T00:00:00Z").unwrap());
+        Instance {
+            root: TrustRoot::public_good().unwrap(),
+            options: Options::new(services.unwrap()),
+            digest: [digest; 32],
+        }
+    }
+
+    fn kept(instance: u8, login: [&str; 3], expected: &str, committer: &str) -> Kept {
+        let value = ConfigValue {
+            key: EXPECTED_IDENTITY.to_lowercase(),
+            value: Some(expected.to_owned()),
+            place: "a file".to_owned(),
+        };
+        let settings =
+            Settings::new(Configuration { values: vec![value], ..Configuration::default() }, |_| None).unwrap();
+        let [issuer, client_id, connector] = login.map(str::to_owned);
+        let connector = Some(connector).filter(|connector| !connector.is_empty());
+        let login = Login { issuer, client_id, client_secret: None, connector };
+        Kept::of(&settings, &self::instance(instance), &login, committer).unwrap()
+    }
+
+    #[test]
+    fn whatever_is_another_has_another_name() {
+        const LOGIN: [&str; 3] = ["https://a.test", "sigstore", "behind"];
+        const HIDDEN: &str = "1+a@users.noreply.test";
+        let all = [
+            kept(1, LOGIN, "", "a@x.test"),
+            kept(2, LOGIN, "", "a@x.test"),
+            kept(1, ["https://b.test", LOGIN[1], LOGIN[2]], "", "a@x.test"),
+            kept(1, [LOGIN[0], "another", LOGIN[2]], "", "a@x.test"),
+            kept(1, [LOGIN[0], LOGIN[1], "other"], "", "a@x.test"),
+            kept(1, [LOGIN[0], LOGIN[1], ""], "", "a@x.test"),
+            // The same letters, divided elsewhere.
+            kept(1, [LOGIN[0], "sigstorebehind", ""], "", "a@x.test"),
+            kept(1, LOGIN, "", "b@x.test"),
+            kept(1, LOGIN, "a@x.test https://a.test", "a@x.test"),
+            kept(1, LOGIN, "b@x.test https://a.test", "a@x.test"),
+            kept(1, LOGIN, "a@x.test https://b.test", "a@x.test"),
+            kept(1, LOGIN, "a@x.test https://a.test", HIDDEN),
+            kept(1, LOGIN, "", HIDDEN),
+        ];
+        let names: BTreeSet<_> = all.iter().flat_map(|kept| [&kept.name, &kept.renewal]).collect();
+        assert_eq!(names.len(), 2 * all.len());
+        assert!(names.iter().all(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())));
+        // What is the same has the same; and of whom is expected the committer's address says nothing.
+        assert_eq!(all[0].name, kept(1, LOGIN, "", "a@x.test").name);
+        assert_eq!(all[8].name, kept(1, LOGIN, "a@x.test https://a.test", "b@x.test").name);
+    }
+}

@@ -288,6 +288,9 @@ mod tests {
         ] {
             assert!(matches!(said(lines), Said::Unclear(_)), "{lines:?}: {:?}", said(lines));
         }
+        let named = |length: usize| said(&[&format!("GOODSIG FP {}", "x".repeat(length)), VALID]);
+        assert!(matches!(named(MAX_NAME_BYTES), Said::Good { name, .. } if name.len() == MAX_NAME_BYTES));
+        assert!(matches!(named(MAX_NAME_BYTES + 1), Said::Unclear(_)));
         assert_eq!((said(&["NEWSIG", "BADSIG FP x"]), said(&["REVKEYSIG FP x"])), (Said::Bad, Said::Revoked));
         let elsewhere = format!(" [GNUPG:] {GOOD}\n[gnupg:] {GOOD}\n\0\u{ff}");
         assert!(matches!(Said::parse(elsewhere.as_bytes()), Said::Unclear(_)));

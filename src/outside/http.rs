@@ -247,8 +247,17 @@ mod tests {
 
     #[test]
     fn too_much_too_slow_too_short() {
-        let large = format!("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n{}", "x".repeat(101));
-        assert_eq!(send(&says(&large)).unwrap_err().fault(), &Fault::TooLarge { limit: 100 });
+        let sized = |size: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n{}", "x".repeat(size));
+        let chunked = |size: usize| {
+            let (one, rest) = ("x".repeat(size / 2), "x".repeat(size - size / 2));
+            let chunks = format!("{:x}\r\n{one}\r\n{:x}\r\n{rest}\r\n0\r\n\r\n", one.len(), rest.len());
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+        };
+        let until_closed = |size: usize| format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(size));
+        for answer in [&sized as &dyn Fn(usize) -> String, &chunked, &until_closed] {
+            assert_eq!(send(&says(&answer(100))).unwrap().body, [b'x'; 100]);
+            assert_eq!(send(&says(&answer(101))).unwrap_err().fault(), &Fault::TooLarge { limit: 100 });
+        }
 
         let mut endless = vec![b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec()];
         endless.extend(vec![b"1f\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".to_vec(); 1000]);

@@ -3,6 +3,7 @@
 //! No pipe of git's is inherited: one that a child of a child holds open would keep git waiting long after we are gone.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -71,7 +72,7 @@ pub fn find(name: impl AsRef<Path>) -> Option<PathBuf> {
 pub fn output(command: &str, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
-    printed(shell, limit, deadline)
+    printed(shell, terminal::device(), limit, deadline)
 }
 
 /// The same of a program and its arguments, which no shell sees.
@@ -83,11 +84,15 @@ pub fn output_of(
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut command = Command::new(program);
     command.args(arguments);
-    printed(command, limit, deadline)
+    printed(command, terminal::device(), limit, deadline)
 }
 
-fn printed(mut command: Command, limit: usize, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let terminal = terminal::device();
+fn printed(
+    mut command: Command,
+    terminal: Option<File>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let group = terminal.is_none();
     command.stderr(terminal.map_or_else(Stdio::null, Stdio::from));
     match run(command, group, limit, deadline)? {
@@ -212,12 +217,10 @@ mod tests {
     fn its_children_end_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pid");
-        let command = format!("sleep 60 & echo $! > '{}'; wait", file.display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 60 & echo $! > \"$0\"; wait"]).arg(&file);
         // With a terminal there is no group of its own, and Ctrl-C reaches all.
-        if terminal::device().is_some() {
-            return;
-        }
-        assert_eq!(output(&command, 99, SOON), Err(Failure::Late(SOON)));
+        assert_eq!(printed(shell, None, 99, SOON), Err(Failure::Late(SOON)));
         let pid = std::fs::read_to_string(file).unwrap();
         let alive = || Command::new("sh").args(["-c", "kill -0 \"$0\"", pid.trim()]).status().unwrap().success();
         let began = Instant::now();

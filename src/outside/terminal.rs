@@ -2,7 +2,7 @@
 //! are spoken to on the terminal device and nowhere else.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -48,12 +48,16 @@ pub fn ask(question: &str) -> Option<String> {
     write!(device, "{}", printable(question)).and_then(|()| device.flush()).ok()?;
     let (sender, answer) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = BufReader::new(keyboard.take(MAX_ANSWER)).read_line(&mut line);
         // Nobody listens any more after the deadline.
-        let _ = sender.send(read.is_ok().then(|| line.trim().to_ascii_lowercase()));
+        let _ = sender.send(line(keyboard));
     });
     answer.recv_timeout(PATIENCE).ok().flatten()
+}
+
+fn line(keyboard: impl Read) -> Option<String> {
+    let mut line = String::new();
+    BufReader::new(keyboard.take(MAX_ANSWER)).read_line(&mut line).ok()?;
+    Some(line.trim().to_ascii_lowercase())
 }
 
 /// False as git reads it.
@@ -125,5 +129,27 @@ impl Drop for Status {
         if let Some(device) = &mut self.device {
             let _ = write!(device, "\r{:<width$}\r", "").and_then(|()| device.flush());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_one_line_of_limited_length() {
+        let padded = |length: usize| format!("{}yes", " ".repeat(length - 3));
+        let most = usize::try_from(MAX_ANSWER).unwrap();
+        for (typed, expected) in [
+            (" Yes \nno\n".to_owned(), "yes"),
+            (String::new(), ""),
+            (padded(most), "yes"),
+            (padded(most + 1), "ye"),
+            (padded(100 * most), ""),
+        ] {
+            assert_eq!(line(typed.as_bytes()).as_deref(), Some(expected), "{} bytes", typed.len());
+        }
+        assert_eq!(line(std::io::repeat(b'y')).unwrap().len(), most);
+        assert_eq!(line(&b"\xff\n"[..]), None);
     }
 }

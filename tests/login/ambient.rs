@@ -12,7 +12,7 @@ use git_keyless::outside::oidc::{self, Asking, DEFAULT_AUDIENCE, Source, Surroun
 use git_keyless::sandbox::Identity;
 use serde_json::json;
 
-use super::server::{Server, reply};
+use super::server::{Server, padded, reply};
 use super::{PATIENCE, Room, Running};
 
 const WORKLOAD: &str = "https://ci.example.com/a/job";
@@ -119,6 +119,23 @@ fn github_actions() {
     assert!(ask(&plain, PATIENCE).unwrap_err().contains("plain http"));
     let missing = ambient::of_job(&surroundings(&[("GITHUB_ACTIONS", "true")]), DEFAULT_AUDIENCE).unwrap();
     assert!(missing.unwrap_err().contains("id-token: write"));
+}
+
+/// 128 KiB, as `src/outside/oidc/ambient/mod.rs` has it.
+#[test]
+fn the_longest_answer_of_a_server() {
+    const LIMIT: usize = 128 << 10;
+    let room = Room::new();
+    let asked = |bytes: usize| {
+        let answer = padded(&json!({ "value": token(&room) }).to_string(), bytes);
+        let server = Server::saying("200 OK", "application/json", &answer);
+        let variables =
+            [("ACTIONS_ID_TOKEN_REQUEST_URL", &*server.url()), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2")];
+        ask(&named("github", &variables), PATIENCE)
+    };
+    assert_eq!(asked(LIMIT).as_deref(), Ok(WORKLOAD));
+    let why = asked(LIMIT + 1).unwrap_err();
+    assert!(why.contains(&format!("more than {LIMIT} bytes")), "{why}");
 }
 
 /// The workflow's own name, as its job is certified.

@@ -3,6 +3,7 @@
 mod ambient;
 mod browser;
 mod choice;
+mod client;
 mod device;
 mod failures;
 mod server;

@@ -56,6 +56,11 @@ pub(super) fn reply(status: &str, kind: &str, body: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// JSON with blanks behind it, `bytes` altogether.
+pub(super) fn padded(json: &str, bytes: usize) -> String {
+    json.to_owned() + &" ".repeat(bytes.saturating_sub(json.len()))
+}
+
 /// Head and, when it says how long it is, body.
 fn whole(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };

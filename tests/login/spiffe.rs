@@ -122,6 +122,22 @@ fn a_workload_signs_as_its_spiffe_id() {
     assert_eq!(*body, framed(&field(1, b"sigstore")));
 }
 
+/// 128 KiB, filled with a field that nobody knows.
+#[test]
+fn the_longest_answer_of_an_agent() {
+    const LIMIT: usize = 128 << 10;
+    let room = Room::new();
+    let asked = |bytes: usize| {
+        let bare = framed(&[svids(&["a.b.c"]), field(15, &[b'x'; 20_000])].concat()).len() - 20_000;
+        let body = framed(&[svids(&["a.b.c"]), field(15, &vec![b'x'; bytes - bare])].concat());
+        assert_eq!(body.len(), bytes);
+        Agent::start(room.repo.home(), move || grpc(body.clone(), "0", "")).ask()
+    };
+    assert_eq!(asked(LIMIT).as_deref(), Ok("a.b.c"));
+    let why = asked(LIMIT + 1).unwrap_err();
+    assert!(why.contains("length limit"), "{why}");
+}
+
 /// A message that never ends.
 struct Endless;
 

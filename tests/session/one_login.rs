@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use git_keyless::outside::session::Keyring;
-use git_keyless::sandbox::{Fault, Service};
+use git_keyless::sandbox::{Fault, Identity, Service};
 
 use super::desk::{ALICE, Desk};
 use super::{Room, inside};
@@ -155,7 +155,7 @@ fn who_logs_in_for_work_does_not_sign_at_home() {
 #[test]
 fn a_token_that_somebody_named_is_used_and_not_kept() {
     let desk = Desk::new();
-    let token = desk.sandbox.mint(&git_keyless::sandbox::Identity::Email("bob@example.test".into())).unwrap();
+    let token = desk.sandbox.mint(&Identity::Email("bob@example.test".into())).unwrap();
     let Some(answer) = desk.run(
         Room::Kernel,
         &format!(
@@ -246,6 +246,92 @@ fn what_somebody_changed_is_not_used() {
     let refused = run("git keyless login");
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("keyless.expectedIdentity wants bob@example.test"), "{}", refused.stderr);
+}
+
+/// As long as its certificate lives (keyrings(7), /proc/keys: each key with the time that it has left), and no longer
+/// where less of that is left.
+#[test]
+fn what_is_kept_forgets_itself() {
+    if !inside(Room::KernelApart, "one_login::what_is_kept_forgets_itself") {
+        return;
+    }
+    for (skew, most, least) in [(0, 600, 540), (-400, 200, 140)] {
+        let desk = Desk::new();
+        desk.repo.config("keyless.credentialStore", Keyring::Keyutils.name());
+        desk.sandbox.switch(Service::CertificateAuthority, Fault::Skewed(skew));
+        desk.run(Room::Nothing, "git keyless logout && git keyless login").unwrap().ok();
+        let keys = std::fs::read_to_string("/proc/keys").unwrap();
+        // Those of other rooms stand there too, and cannot be read.
+        let name = |line: &str| Some(line.split_once(" git-keyless:")?.1[..64].to_owned());
+        let ours = |line: &&str| name(line).is_some_and(|name| Keyring::Keyutils.read(&name).unwrap().is_some());
+        let lines: Vec<_> = keys.lines().filter(ours).collect();
+        let [line] = lines[..] else { panic!("{keys}") };
+        let left = line.split_whitespace().nth(3).unwrap();
+        let seconds: u32 = match left.split_at(left.len() - 1) {
+            (minutes, "m") => minutes.parse::<u32>().unwrap() * 60,
+            (seconds, "s") => seconds.parse().unwrap(),
+            _ => panic!("{line}"),
+        };
+        assert!((least..=most).contains(&seconds), "{line}");
+    }
+}
+
+/// What a call says to sign with a token that somebody names, where an identity is expected.
+fn refused(desk: &Desk, token: &Identity, expected: &str) -> String {
+    desk.repo.config("keyless.expectedIdentity", expected);
+    let token = desk.sandbox.mint(token).unwrap();
+    let answer = desk.run(Room::Nothing, &format!("echo x | SIGSTORE_ID_TOKEN={token} git-keyless -bsau key")).unwrap();
+    assert_eq!((answer.code, answer.text().as_str()), (1, ""), "{}", answer.stderr);
+    answer.stderr
+}
+
+/// The authority makes no certificate here, so that whoever asks it hears of that.
+#[test]
+fn who_is_not_expected_is_refused_before_the_authority_is_asked() {
+    let desk = Desk::new();
+    desk.sandbox.switch(Service::CertificateAuthority, Fault::Error);
+    let workflow = "o/r/.github/workflows/w.yml@refs/heads/main";
+    let issuer = |kind: &str| format!("{}/{kind}", desk.sandbox.urls().oidc);
+    for (token, expected) in [
+        (Identity::Email(ALICE.into()), format!("bob@example.test {}", issuer("email"))),
+        (Identity::Email(ALICE.into()), format!("{ALICE} {}", issuer("dex"))),
+        (Identity::Workflow(workflow.into()), format!("https://other.test/{workflow} {}", issuer("github"))),
+    ] {
+        let said = refused(&desk, &token, &expected);
+        let wanted = format!("keyless.expectedIdentity wants {} ", expected.split_once(' ').unwrap().0);
+        assert!(said.contains(&wanted) && !said.contains("certificate authority"), "{said}");
+    }
+    // Who is expected gets that far.
+    let said = refused(&desk, &Identity::Email(ALICE.into()), &format!("{ALICE} {}", issuer("email")));
+    assert!(said.contains("certificate authority"), "{said}");
+}
+
+/// Only the certificate says what such a workload is called.
+#[test]
+fn a_workload_that_is_not_expected_is_refused_before_anything_is_logged() {
+    let desk = Desk::new();
+    let workload = |name: &str| Identity::Uri(format!("{}/workload/{name}", desk.sandbox.urls().oidc));
+    let Identity::Uri(other) = workload("other") else { unreachable!() };
+    let said = refused(&desk, &workload("this"), &format!("{other} {}/uri", desk.sandbox.urls().oidc));
+    assert!(said.contains(&format!("keyless.expectedIdentity wants {other} ")), "{said}");
+    assert_eq!(desk.sandbox.sizes(), [0, 0]);
+}
+
+#[test]
+fn a_token_that_somebody_named_is_never_used_silently() {
+    let desk = Desk::new();
+    for (token, name, kind) in [
+        (Identity::Email("bob@example.test".into()), "bob@example.test".to_owned(), "email"),
+        (Identity::Uri("https://ci.example.com/a/job".into()), "https://ci.example.com/a/job".to_owned(), "uri"),
+    ] {
+        let token = desk.sandbox.mint(&token).unwrap();
+        let variable = |command: &mut std::process::Command| _ = command.env("SIGSTORE_ID_TOKEN", token);
+        let Some((code, screen)) = desk.on_terminal("git commit -q -S --allow-empty -m x", "", variable) else {
+            return;
+        };
+        let said = format!("git-keyless: signing as {name} ({}/{kind})", desk.sandbox.urls().oidc);
+        assert!(code == 0 && screen.contains(&said), "{said}: {screen}");
+    }
 }
 
 /// Nobody looks at a terminal that says nothing for half a minute.

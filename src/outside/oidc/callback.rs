@@ -264,3 +264,32 @@ fn response(status: StatusCode, page: &Page) -> Response<Full<Bytes>> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// The first line of the answer to a request with a head of so many bytes.
+    async fn asked(port: u16, bytes: usize) -> String {
+        let start = format!("GET / HTTP/1.1\r\nhost: localhost:{port}\r\nx: ");
+        let head = format!("{start}{}\r\n\r\n", "x".repeat(bytes - start.len() - 4));
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // Bytes of ours that nobody read may reset the connection behind the answer.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_head_beyond_the_limit_is_refused() {
+        let listener = Listener::open(false).await.unwrap();
+        let port = listener.place.port;
+        for (bytes, expected) in [(100, "404"), (MAX_HEAD_BYTES, "404"), (MAX_HEAD_BYTES + 1, "431")] {
+            let answer = asked(port, bytes).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{bytes}: {answer}");
+        }
+    }
+}

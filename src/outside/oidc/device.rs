@@ -44,7 +44,10 @@ pub(super) async fn log_in(provider: &Provider<'_>, qr: bool, occasion: &Occasio
     }
     let address = Endpoint::parse(Server::IdentityProvider, begun.verification_uri().as_str());
     let host = address.map_err(LoginFailure::Server)?.host().to_owned();
-    show(provider, &begun, &host, qr, occasion)?;
+    let lines = lines(&begun, &host, qr, occasion).map_err(|why| provider.unusable(why))?;
+    if !lines.iter().all(|line| terminal::say(line)) {
+        return Err(LoginFailure::Nobody { why: "there is no terminal to show a code on".to_owned() });
+    }
     let answer = poll(provider, &begun, &verifier).await?;
     let token = provider.id_token(&provider.client()?, &answer, |found: Option<&Nonce>| match found {
         // Providers need not know it here: the standard of devices does not.
@@ -76,13 +79,12 @@ async fn begin(
 }
 
 /// Says what the code is for and whose page asks for it: a code that somebody else began is how this is abused.
-fn show(
-    provider: &Provider<'_>,
+fn lines(
     begun: &CoreDeviceAuthorizationResponse,
     host: &str,
     qr: bool,
     occasion: &Occasion,
-) -> Result<(), LoginFailure> {
+) -> Result<Vec<String>, &'static str> {
     let code = begun.user_code().secret();
     let complete = begun.verification_uri_complete().map(|address| address.secret().as_str());
     // Filled in by the server, so it must lead to where the other one does.
@@ -91,7 +93,7 @@ fn show(
     };
     let address = complete.filter(same_host).unwrap_or(begun.verification_uri().as_str());
     if code.len() > MAX_CODE_BYTES || address.len() > MAX_ADDRESS_BYTES {
-        return Err(provider.unusable("its code is longer than a person can type"));
+        return Err("its code is longer than a person can type");
     }
     let what = match occasion.repository.as_str() {
         "" => "to sign a commit".to_owned(),
@@ -107,10 +109,7 @@ fn show(
     if qr {
         lines.extend(picture(address));
     }
-    if !lines.iter().all(|line| terminal::say(line)) {
-        return Err(LoginFailure::Nobody { why: "there is no terminal to show a code on".to_owned() });
-    }
-    Ok(())
+    Ok(lines)
 }
 
 /// Light on dark, as terminals are; telephones read both.
@@ -120,12 +119,17 @@ fn picture(address: &str) -> Vec<String> {
     drawn.lines().map(str::to_owned).collect()
 }
 
+/// How long a code is waited for.
+fn limit(begun: &CoreDeviceAuthorizationResponse) -> Duration {
+    begun.expires_in().min(MOST)
+}
+
 async fn poll(
     provider: &Provider<'_>,
     begun: &CoreDeviceAuthorizationResponse,
     verifier: &PkceCodeVerifier,
 ) -> Result<CoreTokenResponse, LoginFailure> {
-    let limit = begun.expires_in().min(MOST);
+    let limit = limit(begun);
     let client = provider.client()?;
     let patient = Patient::new(&provider.exchange);
     let asking = client
@@ -205,5 +209,96 @@ impl<'c> AsyncHttpClient<'c> for Patient<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.ask(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "page.test";
+
+    fn begun(code: &str, address: &str, complete: Option<&str>, seconds: u64) -> CoreDeviceAuthorizationResponse {
+        let answer = serde_json::json!({
+            "device_code": "d", "user_code": code, "verification_uri": address,
+            "verification_uri_complete": complete, "expires_in": seconds,
+        });
+        serde_json::from_value(answer).unwrap()
+    }
+
+    fn shown(begun: &CoreDeviceAuthorizationResponse, qr: bool) -> Result<Vec<String>, &'static str> {
+        lines(begun, HOST, qr, &Occasion { repository: "project".into(), host: "my-desk".into() })
+    }
+
+    #[test]
+    fn what_is_shown() {
+        let lines = shown(&begun("ABCD", "https://page.test/device", None, 60), false).unwrap();
+        let expected = [
+            "git-keyless: to sign a commit in the repository project, on my-desk, log in with any browser, on any \
+             machine:",
+            "  address  https://page.test/device",
+            "  code     ABCD",
+            "Go on only if the page is of page.test, shows this code, and you yourself are signing just now.",
+        ];
+        assert_eq!(lines, expected);
+        let address = |complete| shown(&begun("ABCD", "https://page.test/device", Some(complete), 60), false).unwrap();
+        assert_eq!(address("https://page.test/device?c=ABCD")[1], "  address  https://page.test/device?c=ABCD");
+        // Somewhere else, or nowhere.
+        for complete in ["https://other.test/device?c=ABCD", "http://page.test/x", "javascript:alert(1)"] {
+            assert_eq!(address(complete), expected, "{complete}");
+        }
+    }
+
+    /// Read back from half blocks: the modules are those that the library makes of the address alone, and what is light
+    /// there is dark here.
+    #[test]
+    fn the_picture_is_of_the_address() {
+        const ADDRESS: &str = "https://page.test/device?user_code=ABCD-EFGH";
+        const QUIET: usize = 4;
+        let lines = shown(&begun("ABCD-EFGH", "https://page.test/device", Some(ADDRESS), 60), true).unwrap();
+        let code = QrCode::new(ADDRESS).unwrap();
+        let modules: Vec<_> = code.to_colors().iter().map(|color| *color == qrcode::Color::Dark).collect();
+        let dark = |row: usize, column: usize| -> bool {
+            let (Some(row), Some(column)) = (row.checked_sub(QUIET), column.checked_sub(QUIET)) else { return false };
+            row < code.width() && column < code.width() && modules[row * code.width() + column]
+        };
+        let side = code.width() + 2 * QUIET;
+        let picture = &lines[4..];
+        assert_eq!(picture.len(), side.div_ceil(2));
+        for (row, line) in picture.iter().enumerate() {
+            let expected: String = (0..side)
+                .map(|column| match (dark(2 * row, column), dark(2 * row + 1, column)) {
+                    (true, true) => ' ',
+                    (true, false) => '\u{2584}',
+                    (false, true) => '\u{2580}',
+                    (false, false) => '\u{2588}',
+                })
+                .collect();
+            // Below the last row there is none.
+            let odd = 2 * row + 1 == side;
+            assert!(
+                *line == expected || odd && *line == expected.replace('\u{2588}', "\u{2580}"),
+                "{row}\n{line}\n{expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_type_or_wait_for() {
+        let why = Err("its code is longer than a person can type");
+        let code = |length: usize| shown(&begun(&"A".repeat(length), "https://page.test/", None, 60), false);
+        assert!(code(MAX_CODE_BYTES).is_ok());
+        assert_eq!(code(MAX_CODE_BYTES + 1), why);
+        let start = "https://page.test/";
+        let long = |length: usize| format!("{start}{}", "a".repeat(length - start.len()));
+        let address = |length: usize| shown(&begun("ABCD", &long(length), None, 60), true);
+        assert!(address(MAX_ADDRESS_BYTES).is_ok());
+        assert_eq!(address(MAX_ADDRESS_BYTES + 1), why);
+        let complete = |length: usize| shown(&begun("ABCD", start, Some(&long(length)), 60), true);
+        assert!(complete(MAX_ADDRESS_BYTES).is_ok());
+        assert_eq!(complete(MAX_ADDRESS_BYTES + 1), why);
+        for (seconds, expected) in [(1, 1), (MOST.as_secs(), 1800), (MOST.as_secs() + 1, 1800), (u64::MAX, 1800)] {
+            assert_eq!(limit(&begun("ABCD", start, None, seconds)), Duration::from_secs(expected));
+        }
     }
 }

@@ -142,6 +142,25 @@ mod tests {
     }
 
     #[test]
+    fn every_platform_has_its_own() {
+        let handler = "url.dll,FileProtocolHandler";
+        let far = "/mnt/c/Windows/System32/rundll32.exe";
+        for (platform, expected) in [
+            (Platform::MacOs, vec![vec!["open"]]),
+            (Platform::Windows, vec![vec!["rundll32.exe", handler]]),
+            (Platform::Wsl, vec![vec!["wslview"], vec!["rundll32.exe", handler], vec![far, handler]]),
+            (
+                Platform::Unix,
+                vec![vec!["xdg-open"], vec!["gio", "open"], vec!["sensible-browser"], vec!["x-www-browser"]],
+            ),
+        ] {
+            assert_eq!(Opener::of_platform(platform, "").0, expected, "{platform:?}");
+            let named = [vec![vec!["w3m", "-N"]], expected].concat();
+            assert_eq!(Opener::of_platform(platform, ":w3m -N:'").0, named, "{platform:?}");
+        }
+    }
+
+    #[test]
     fn commands() {
         let words = |text: &str| Opener::command(text).map(|opener| opener.0);
         assert_eq!(words("firefox"), Ok(vec![vec!["firefox".to_owned()]]));

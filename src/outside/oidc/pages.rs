@@ -140,6 +140,27 @@ mod tests {
     }
 
     #[test]
+    fn each_page_says_who_where_and_when() {
+        let occasion = Occasion { repository: "project".into(), host: "my-desk".into() };
+        let claims = Claims {
+            email: Some("alice@example.test".into()),
+            connector: Some("https://behind.test".into()),
+            ..claims()
+        };
+        let page = success(&claims, &occasion, Time::from_seconds(1_800_000_000).unwrap());
+        let rows = "<dl><dt>Identity</dt><dd>alice@example.test</dd><dt>Issuer</dt><dd>https://behind.test</dd>\
+                    <dt>Repository</dt><dd>project</dd><dt>Machine</dt><dd>my-desk</dd>\
+                    <dt>Time</dt><dd>2027-01-15T08:00:00Z</dd></dl>";
+        assert!(page.good && page.html.contains(rows), "{}", page.html);
+        let page = failure("it hangs; wait", &occasion);
+        assert!(!page.good && page.html.contains("<p class=small>project on my-desk</p>"), "{}", page.html);
+        // What nobody knows has no row.
+        let page = success(&claims, &Occasion::default(), Time::from_seconds(0).unwrap());
+        assert!(!page.html.contains("Repository") && !page.html.contains("Machine"), "{}", page.html);
+        assert!(!failure("it hangs; wait", &Occasion::default()).html.contains("class=small"));
+    }
+
+    #[test]
     fn every_page_is_whole_and_stands_alone() {
         let page = failure("the server is down; start it", &Occasion::default());
         for part in ["lang=\"en\"", "role=\"alert\"", "aria-live=", "<title>", "What to do:</b> start it", "</html>"] {

@@ -40,7 +40,12 @@ impl std::error::Error for NoTurn {}
 impl Turn {
     /// Waits for it, `deadline` at most; `waiting` is called once if there is somebody to wait for.
     pub fn take(deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
-        let file = lock_file().map_err(NoTurn::NoPlace)?;
+        let folder = folder().ok_or("neither XDG_RUNTIME_DIR nor a home folder is set");
+        Self::take_in(&folder.map_err(|why| NoTurn::NoPlace(why.to_owned()))?, deadline, waiting)
+    }
+
+    fn take_in(folder: &Path, deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
+        let file = lock_file(folder).map_err(NoTurn::NoPlace)?;
         let began = Instant::now();
         let mut waiting = Some(waiting);
         loop {
@@ -59,11 +64,10 @@ impl Turn {
     }
 }
 
-fn lock_file() -> Result<File, String> {
-    let folder = folder().ok_or("neither XDG_RUNTIME_DIR nor a home folder is set")?;
+fn lock_file(folder: &Path) -> Result<File, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    create_private(&folder).map_err(failed)?;
-    check_private(&folder)?;
+    create_private(folder).map_err(failed)?;
+    check_private(folder)?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -115,4 +119,45 @@ fn check_private(folder: &Path) -> Result<(), String> {
 #[cfg(not(unix))]
 fn check_private(_: &Path) -> Result<(), String> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_turn_beyond_the_deadline() {
+        const SOON: Duration = Duration::from_millis(120);
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("git-keyless");
+        let held = Turn::take_in(&folder, SOON, || panic!("nobody else is there")).unwrap();
+        // On a thread of its own, so that who waits for good is seen.
+        let take = |deadline| {
+            let (folder, (sender, taken)) = (folder.clone(), mpsc::channel());
+            thread::spawn(move || {
+                let (began, mut waited) = (Instant::now(), 0);
+                let turn = Turn::take_in(&folder, deadline, || waited += 1);
+                sender.send((turn.map(drop), waited, began.elapsed() >= deadline)).unwrap();
+            });
+            taken.recv_timeout(Duration::from_secs(10)).expect("it waits on")
+        };
+        assert_eq!(take(SOON), (Err(NoTurn::Late(SOON)), 1, true));
+        assert_eq!(take(Duration::ZERO), (Err(NoTurn::Late(Duration::ZERO)), 0, true));
+        drop(held);
+        assert_eq!(take(SOON), (Ok(()), 0, false));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_open_to_others_is_no_place() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        for mode in [0o710, 0o701, 0o720, 0o755, 0o777] {
+            std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = Turn::take_in(home.path(), Duration::ZERO, || ()).unwrap_err().to_string();
+            assert!(refused.contains("is open to others: chmod 700"), "{mode:o}: {refused}");
+        }
+    }
 }
