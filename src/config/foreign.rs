@@ -6,7 +6,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{BROWSER, CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, Unusable, Value};
+use super::{
+    BROWSER, CLIENT_ID, CLIENT_SECRET_FILE, CONNECTOR_ID, ID_TOKEN_FILE, ISSUER, TOKEN_SOURCE, Unusable, Value,
+};
 use crate::outside::files;
 use crate::outside::repo::ConfigValue;
 use crate::trust::MAX_TRUST_BYTES;
@@ -21,19 +23,19 @@ enum Meaning {
     Is(&'static str),
     /// A setting of ours that belongs to an instance, and counts with that instance alone.
     OfInstance(&'static str),
-    /// That setting, with another word for the address.
-    Opener(&'static str),
+    /// A setting of ours, in our words; nothing for a value that has none.
+    Translated(&'static str, fn(&str) -> Option<String>),
     /// A part of an instance.
     Part,
     /// Nothing, because.
     Left(&'static str),
 }
 
-use Meaning::{Is, Left, OfInstance, Opener, Part};
+use Meaning::{Is, Left, OfInstance, Part, Translated};
 
-const ROWS: [Row; 22] = [
-    Row("autoclose", &[], Left("the page closes itself where the browser lets it")),
-    Row("autocloseTimeout", &[], Left("the page closes itself where the browser lets it")),
+const ROWS: [Row; 23] = [
+    Row("autoclose", &["SIGSTORE_AUTOCLOSE", "GITSIGN_AUTOCLOSE"], Left(PAGE)),
+    Row("autocloseTimeout", &["SIGSTORE_AUTOCLOSE_TIMEOUT", "GITSIGN_AUTOCLOSE_TIMEOUT"], Left(PAGE)),
     Row("clientID", &["SIGSTORE_OIDC_CLIENT_ID", "GITSIGN_OIDC_CLIENT_ID"], OfInstance(CLIENT_ID)),
     Row(
         "clientSecretFile",
@@ -41,12 +43,17 @@ const ROWS: [Row; 22] = [
         OfInstance(CLIENT_SECRET_FILE),
     ),
     Row("connectorID", &["SIGSTORE_CONNECTOR_ID", "GITSIGN_CONNECTOR_ID"], Is(CONNECTOR_ID)),
+    Row(
+        "credentialCache",
+        &["GITSIGN_CREDENTIAL_CACHE"],
+        Left("a login is kept in the keyring, with no program beside git"),
+    ),
     Row("ctLogPublicKey", &["SIGSTORE_CT_LOG_PUBLIC_KEY_FILE"], Part),
-    Row("enableSigstoreGo", &[], Left("there is one way to sign")),
+    Row("enableSigstoreGo", &["GITSIGN_ENABLE_SIGSTORE_GO"], Left("there is one way to sign")),
     Row("fulcio", &["SIGSTORE_FULCIO_URL", "GITSIGN_FULCIO_URL"], Part),
     Row("fulcioRoot", &["SIGSTORE_ROOT_FILE", "SIGSTORE_FULCIO_ROOT", "GITSIGN_FULCIO_ROOT"], Part),
     Row("issuer", &["SIGSTORE_OIDC_ISSUER", "GITSIGN_OIDC_ISSUER"], OfInstance(ISSUER)),
-    Row("logPath", &[], Left("nothing is logged; messages go to the terminal")),
+    Row("logPath", &["GITSIGN_LOG"], Left("nothing is logged; messages go to the terminal")),
     Row("matchCommitter", &[], Left("name yourself in keyless.expectedIdentity")),
     Row("redirectURL", &["SIGSTORE_OIDC_REDIRECT_URL", "GITSIGN_OIDC_REDIRECT_URL"], Left("the port is a free one")),
     Row("rekor", &["SIGSTORE_REKOR_URL", "GITSIGN_REKOR_URL"], Part),
@@ -56,12 +63,35 @@ const ROWS: [Row; 22] = [
     Row("timestampCertChain", &["SIGSTORE_TIMESTAMP_CERT_CHAIN", "GITSIGN_TIMESTAMP_CERT_CHAIN"], Part),
     Row("timestampServerURL", &["SIGSTORE_TIMESTAMP_SERVER_URL", "GITSIGN_TIMESTAMP_SERVER_URL"], Part),
     Row("tokenFile", &[], Is(ID_TOKEN_FILE)),
-    Row("tokenProvider", &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER"], Left("name a keyless.tokenSource")),
-    Row("urlOpener", &["GITSIGN_URL_OPENER"], Opener(BROWSER)),
+    Row(
+        "tokenProvider",
+        &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER"],
+        Translated(TOKEN_SOURCE, |name| {
+            TOKEN_PROVIDERS.iter().find(|(its, _)| *its == name).map(|(_, ours)| (*ours).into())
+        }),
+    ),
+    // With another word for the address.
+    Row("urlOpener", &["GITSIGN_URL_OPENER"], Translated(BROWSER, |template| Some(template.replace("{{.URL}}", "%s")))),
+];
+
+/// Why what is said of its page is nothing here.
+const PAGE: &str = "the page stays open: it runs nothing that could close it";
+
+/// Its token providers, and our words for the same sources.
+const TOKEN_PROVIDERS: [(&str, &str); 9] = [
+    ("buildkite-agent", "buildkite"),
+    ("device", "device"),
+    ("envvar", "environment"),
+    ("filesystem", "file:/var/run/sigstore/cosign/oidc-token"),
+    ("github-actions", "github"),
+    ("google-impersonate", "google-impersonation"),
+    ("google-workload-identity", "google"),
+    ("interactive", "browser"),
+    ("spiffe", "spiffe"),
 ];
 
 /// gitsign's names in this table that git's configuration does not have: variables alone.
-const VARIABLES_ALONE: [&str; 3] = ["ctLogPublicKey", "rekorPublicKey", "tokenFile"];
+const VARIABLES_ALONE: [&str; 4] = ["credentialCache", "ctLogPublicKey", "rekorPublicKey", "tokenFile"];
 
 /// Its settings, each with its place.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +136,10 @@ impl Foreign {
         self.rows()
             .filter_map(|(_, meaning, value)| match meaning {
                 Is(key) => Some((key, value.clone())),
-                Opener(key) => Some((key, Value { text: value.text.as_deref().map(opener), ..value.clone() })),
+                Translated(key, ours) => {
+                    let text = value.text.as_deref().and_then(ours)?;
+                    Some((key, Value { text: Some(text), ..value.clone() }))
+                }
                 OfInstance(key) if whole => Some((key, value.clone())),
                 _ => None,
             })
@@ -124,7 +157,7 @@ impl Foreign {
                     Is(key) => Ok((key, text)),
                     OfInstance(key) if whole => Ok((key, text)),
                     OfInstance(_) => Err("it belongs to gitsign's instance, which is not the one that signs here"),
-                    Opener(key) => Ok((key, opener(&text))),
+                    Translated(key, ours) => ours(&text).map(|ours| (key, ours)).ok_or("that value has no like here"),
                     Left(why) => Err(why),
                     Part => return None,
                 };
@@ -223,11 +256,6 @@ impl Foreign {
     }
 }
 
-/// gitsign's template in our words.
-fn opener(template: &str) -> String {
-    template.replace("{{.URL}}", "%s")
-}
-
 fn unusable(name: &str, place: &str, why: &str) -> Unusable {
     Unusable { key: format!("gitsign.{name}"), place: place.to_owned(), why: why.to_owned() }
 }
@@ -279,5 +307,58 @@ mod tests {
         assert!(foreign(&[("clientID", "me")], &[]).mapped(false).iter().all(|mapped| mapped.ours.is_err()));
         let wrong = foreign(&whole, &[("GITSIGN_REKOR_VERSION", "3")]).signing_config();
         assert!(wrong.unwrap_err().to_string().contains("neither 1 nor 2"));
+    }
+
+    /// Each of its settings, alone, with a value that it takes: what that is here, or why nothing.
+    #[test]
+    fn every_setting_has_its_like_or_its_reason() {
+        let instance = [("fulcio", "https://f.test"), ("rekor", "https://r.test")];
+        for (name, value, expected) in [
+            ("autoclose", "true", Err("stays open")),
+            ("autocloseTimeout", "6", Err("stays open")),
+            ("clientID", "me", Ok((CLIENT_ID, "me"))),
+            ("clientSecretFile", "/f", Ok((CLIENT_SECRET_FILE, "/f"))),
+            ("connectorID", "c", Ok((CONNECTOR_ID, "c"))),
+            ("enableSigstoreGo", "true", Err("one way")),
+            ("issuer", "https://i.test", Ok((ISSUER, "https://i.test"))),
+            ("logPath", "/l", Err("nothing is logged")),
+            ("matchCommitter", "true", Err("keyless.expectedIdentity")),
+            ("redirectURL", "http://localhost:1", Err("port")),
+            ("rekorMode", "offline", Err("always inside")),
+            ("tokenProvider", "interactive", Ok((TOKEN_SOURCE, "browser"))),
+            ("tokenProvider", "spiffe", Ok((TOKEN_SOURCE, "spiffe"))),
+            ("tokenProvider", "of-my-own", Err("no like")),
+            ("urlOpener", "open -a X {{.URL}}", Ok((BROWSER, "open -a X %s"))),
+        ] {
+            let git = [instance.as_slice(), &[(name, value)]].concat();
+            let mapped = foreign(&git, &[]).mapped(false);
+            let [Mapped { ours, .. }] = mapped.as_slice() else { panic!("{name}: {mapped:?}") };
+            match (ours, expected) {
+                (Ok((key, text)), Ok(expected)) => assert_eq!((*key, text.as_str()), expected),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
+                _ => panic!("{name}: {ours:?}"),
+            }
+            // What is said to count does count, and nothing else.
+            let counts: Vec<_> = foreign(&git, &[]).settings(false).into_iter().map(|(key, _)| key).collect();
+            assert_eq!(counts, ours.iter().map(|(key, _)| *key).collect::<Vec<_>>(), "{name}");
+        }
+        let named: std::collections::BTreeSet<_> = ROWS.iter().map(|Row(name, ..)| *name).collect();
+        assert_eq!(named.len(), ROWS.len());
+        assert!(
+            ROWS.iter().all(|Row(_, variables, meaning)| !variables.is_empty() || matches!(meaning, Is(_) | Left(_)))
+        );
+    }
+
+    #[test]
+    fn what_only_a_variable_sets_is_named_too() {
+        for (variable, expected) in [
+            ("GITSIGN_LOG", "gitsign.logPath"),
+            ("GITSIGN_CREDENTIAL_CACHE", "gitsign.credentialCache"),
+            ("SIGSTORE_AUTOCLOSE", "gitsign.autoclose"),
+            ("GITSIGN_ENABLE_SIGSTORE_GO", "gitsign.enableSigstoreGo"),
+        ] {
+            let mapped = foreign(&[], &[(variable, "x")]).mapped(false);
+            assert!(mapped.iter().any(|one| one.name == expected && one.place == variable), "{variable}: {mapped:?}");
+        }
     }
 }
