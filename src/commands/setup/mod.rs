@@ -136,12 +136,23 @@ fn wanted(args: &cli::Setup) -> Result<Vec<(&'static str, String)>, Stop> {
     Ok(wanted)
 }
 
-/// A file that can be used, by its absolute name.
+/// A file that can be used, by a name that says where it is from anywhere.
 fn instance_file(path: &Path, check: impl Fn(&[u8]) -> Result<(), String>) -> Result<String, Stop> {
     let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{}: {why}", path.display()));
     let bytes = files::read_trusted(path, MAX_TRUST_BYTES, None).map_err(Stop::new)?;
     check(&bytes).map_err(|why| refused(&why))?;
-    text(std::path::absolute(path).map_err(|why| refused(&why))?)
+    text(lasting(path).map_err(|why| refused(&why))?)
+}
+
+/// Without `..`, which needs every folder before it to stay. A link in the file's place stays one: whoever made it may
+/// let it name another file tomorrow.
+fn lasting(path: &Path) -> io::Result<PathBuf> {
+    // Windows takes `..` away by itself, and calls what is canonical as no person does.
+    if cfg!(windows) {
+        return std::path::absolute(path);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize()?.join(path.file_name().unwrap_or_default()))
 }
 
 fn text(path: PathBuf) -> Result<String, Stop> {
