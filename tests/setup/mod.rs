@@ -48,7 +48,16 @@ fn one_command_and_git_signs_and_one_and_all_is_as_before() {
             let issuer = format!("{}/email", home.sandbox.urls().oidc);
             assert!(said.contains(&format!("You are {ALICE} {issuer}: a trial commit was signed")), "{said}");
             assert!(said.contains(&format!("setup {scope} --undo")), "{said}");
+            // The end is what a commit will look like: the next one does, but for its time.
+            let (_, look) = said.split_once("git log says G for %G?, and with --show-signature:\n").unwrap();
+            let timeless = |line: &str| line.split_once(" at 20").unwrap().0.trim().to_owned();
+            assert!(
+                look.lines().count() == 1 && look.contains(&format!("good signature by {ALICE} ({issuer}) at ")),
+                "{look}"
+            );
             repo.commit("signed");
+            let shown = repo.ok(["log", "-1", "--show-signature", "--format="]);
+            assert_eq!(timeless(look), timeless(&shown));
             repo.ok(["tag", "-m", "a release", "v1"]);
             assert_eq!(repo.ok(["log", "-1", "--format=%G?%GT"]), "Gfully", "git {}", git.version);
             repo.ok(["-c", "gpg.minTrustLevel=fully", "verify-tag", "v1"]);
@@ -276,6 +285,7 @@ fn on_a_public_instance_yes_alone_publishes_nothing() {
     let args = ["--yes", "--trusted-root", &root, "--signing-config", &config];
     let said = setup(&repo, &args).ok();
     assert!(said.contains("for ever") && !said.contains("a trial commit was signed"), "{said}");
+    assert!(said.contains("See them with git log --show-signature") && !said.contains("%G?"), "{said}");
     assert_eq!(repo.ok(["config", "keyless.trustedIdentity"]), format!("{ALICE} {}/email", home.sandbox.urls().oidc));
     setup(&repo, &["--undo"]).ok();
     repo.config("keyless.publicIdentity", "allow");

@@ -25,6 +25,7 @@ use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 
 use change::Change;
 use gitsign::Taken;
+use trial::Shown;
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
@@ -73,10 +74,12 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     taken.write()?;
     apply(scope, &file, &changes)?;
     let effective = is_effective(&wanted)?;
-    if introduces && !introduce(args, scope)? {
-        return Ok(ExitCode::FAILURE);
+    let tried = if introduces { introduce(args, scope)? } else { Tried::Not };
+    match tried {
+        Tried::Failed => return Ok(ExitCode::FAILURE),
+        Tried::Not => farewell(args, scope, effective, None)?,
+        Tried::Signed(shown) => farewell(args, scope, effective, Some(&shown))?,
     }
-    farewell(args, scope, effective)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -308,16 +311,20 @@ fn shadow(key: &str, last: &Seen) -> String {
     format!("{key} = {value} from {} ({}), which outranks this", printable(&last.origin), last.scope)
 }
 
-/// A login, a trial signature where it may be made, and the identity among those that are trusted.
 /// Whether signing works, as far as it was tried.
-fn introduce(args: &cli::Setup, scope: Scope) -> Result<bool, Stop> {
+enum Tried {
+    Failed,
+    Not,
+    Signed(Shown),
+}
+
+/// A login, a trial signature where it may be made, and the identity among those that are trusted.
+fn introduce(args: &cli::Setup, scope: Scope) -> Result<Tried, Stop> {
     match trial::run(args.yes, scope) {
-        Ok(introduced) => {
-            if let Some(introduced) = introduced {
-                accept(scope, &introduced.who)?;
-                introduced.judge()?;
-            }
-            Ok(true)
+        Ok(None) => Ok(Tried::Not),
+        Ok(Some(introduced)) => {
+            accept(scope, &introduced.who)?;
+            Ok(introduced.judge()?.map_or(Tried::Not, Tried::Signed))
         }
         Err(stop) => {
             complain(&format!("git is set up, and signing does not work yet: {stop}"));
@@ -326,7 +333,7 @@ fn introduce(args: &cli::Setup, scope: Scope) -> Result<bool, Stop> {
                  takes it back",
                 scope.name()
             ));
-            Ok(false)
+            Ok(Tried::Failed)
         }
     }
 }
@@ -342,19 +349,23 @@ fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
     say(&format!("  {change}"))
 }
 
-fn farewell(args: &cli::Setup, scope: Scope, effective: bool) -> Result<(), Stop> {
+/// What comes now, the look of a commit last where one was made.
+fn farewell(args: &cli::Setup, scope: Scope, effective: bool, shown: Option<&Shown>) -> Result<(), Stop> {
     let undo = format!("Undo: git keyless setup --{} --undo", scope.name());
     if !effective {
         return say(&format!("What outranks it decides here until that is gone: git keyless doctor says more. {undo}"));
     }
-    match args.verify_only {
-        true => say(&format!("git log --show-signature now judges keyless signatures. {undo}")),
-        false => say(&format!(
-            "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
-             A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
-             See them with git log --show-signature, or git keyless show. {undo}"
-        )),
+    if args.verify_only {
+        return say(&format!("git log --show-signature now judges keyless signatures. {undo}"));
     }
+    say(&format!(
+        "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
+         A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
+         See them with git log --show-signature, or git keyless show. {undo}"
+    ))?;
+    let Some(Shown { lines, letter }) = shown else { return Ok(()) };
+    say(&format!("Of such a commit git log says {letter} for %G?, and with --show-signature:"))?;
+    lines.iter().try_for_each(|line| say(&format!("  {}", printable(line))))
 }
 
 fn say(text: &str) -> Result<(), Stop> {
