@@ -118,18 +118,43 @@ fn whoever_has_gitsigns_instance_keeps_it_through_a_plain_set_up() {
 }
 
 #[test]
-fn a_machine_goes_on_with_gitsigns_instance_and_gets_no_file_of_one_persons() {
+fn a_machine_goes_on_with_its_gitsigns_instance_and_gets_nothing_of_one_persons() {
     let home = start(Rekor::V1);
     let repo = person(&Git::installed(), &home);
     let mut variables = gitsigns(&repo, &home);
-    variables.push(("GIT_CONFIG_SYSTEM", repo.file("system", "").display().to_string()));
+    let system = repo.file("system", "");
+    variables.push(("GIT_CONFIG_SYSTEM", system.display().to_string()));
     variables.push(("GIT_CONFIG_NOSYSTEM", "0".to_owned()));
-    let refused = with(&repo, &variables, PROGRAM, &["setup", "--system", "--yes", "--from-gitsign"]);
-    assert!(refused.code == 2 && refused.stderr.contains("--client-trust-config FILE"), "{}", refused.stderr);
-    with(&repo, &variables, PROGRAM, &["setup", "--system", "--yes"]).ok();
+    let set_up = |more: &[&str]| with(&repo, &variables, PROGRAM, &[&["setup", "--system", "--yes"], more].concat());
+    repo.config("gitsign.connectorID", "https://c.test");
+    for more in [&[][..], &["--from-gitsign"]] {
+        let persons = set_up(more);
+        assert!(persons.code == 2 && persons.stderr.contains("nothing says where to sign"), "{}", persons.stderr);
+        assert!(persons.text().contains("do not count: the machine is everybody's"), "{}", persons.text());
+        assert_eq!(std::fs::read_to_string(&system).unwrap(), "");
+    }
+    let named = ["--from-gitsign", "--dry-run", "--client-trust-config", &instance(&home)];
+    assert!(!set_up(&named).ok().contains("connectorId"), "one person's is not the machine's");
+    // The same in the machine's own file.
+    for name in ["fulcio", "rekor", "issuer", "fulcioRoot"] {
+        let key = format!("gitsign.{name}");
+        repo.ok(["config", "--file", system.to_str().unwrap(), &key, &repo.ok(["config", "--global", &key])]);
+        repo.config_unset(&key);
+    }
+    let refused = set_up(&["--from-gitsign"]);
+    assert!(
+        refused.code == 2 && refused.stderr.contains("which others on this machine cannot read"),
+        "{}",
+        refused.stderr
+    );
+    let said = set_up(&[]).ok();
+    assert!(!said.contains("do not count"), "{said}");
     assert!(!repo.home().join(".config/git-keyless").exists());
+    repo.config_unset("gitsign.connectorID");
     with(&repo, &variables, "git", &["commit", "-q", "--allow-empty", "-m", "after"]).ok();
     assert_eq!(with(&repo, &variables, "git", &["log", "-1", "--format=%G?"]).ok(), "U");
+    repo.ok(["config", "--file", system.to_str().unwrap(), "gitsign.connectorID", "https://c.test"]);
+    assert!(set_up(&named).ok().contains("keyless.connectorId = https://c.test"));
 }
 
 #[test]

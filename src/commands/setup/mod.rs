@@ -87,26 +87,38 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
 /// who is trusted, gitsign's trust root counts no more, so its instance becomes ours whole. For a machine set-up says
 /// that of nobody, and a file of one person's is nothing for all.
 fn taken(args: &cli::Setup, scope: Scope, own_instance: bool) -> Result<Taken, Stop> {
-    if args.from_gitsign {
-        let taken = Taken::read(own_instance)?;
-        return match scope == Scope::System && taken.has_file() {
-            false => Ok(taken),
-            true => Err(Stop::new(
-                "gitsign's instance would become a file of yours, which others on this machine cannot read; \
-                 name one that they can: --client-trust-config FILE",
-            )),
-        };
+    if scope == Scope::System {
+        return taken_for_machine(args, own_instance);
     }
-    if own_instance || args.verify_only || scope == Scope::System || !is_gitsigns()? {
-        return Ok(Taken::default());
+    let settings = super::settings(Path::new("."))?;
+    let takes_over = !own_instance && !args.verify_only && is_gitsigns(&settings)?;
+    if takes_over && !args.from_gitsign {
+        say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
     }
-    say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
-    Taken::read(own_instance)
+    match args.from_gitsign || takes_over {
+        true => Taken::read(settings.foreign(), own_instance, settings.git_dir()),
+        false => Ok(Taken::default()),
+    }
+}
+
+fn taken_for_machine(args: &cli::Setup, own_instance: bool) -> Result<Taken, Stop> {
+    let machines = gitsign::of_machine()?;
+    let has_instance = machines.signing_config().map_err(Stop::new)?.is_some();
+    if !has_instance && super::settings(Path::new(".")).and_then(|own| is_gitsigns(&own)).unwrap_or(false) {
+        say("note: gitsign's settings in files and variables of yours do not count: the machine is everybody's")?;
+    }
+    match (args.from_gitsign, has_instance && !own_instance) {
+        (false, _) => Ok(Taken::default()),
+        (true, false) => Taken::read(&machines, own_instance, None),
+        (true, true) => Err(Stop::new(
+            "gitsign's instance would become a file of yours, which others on this machine cannot read; \
+             name one that they can: --client-trust-config FILE",
+        )),
+    }
 }
 
 /// Whether gitsign's instance is the one to sign with.
-fn is_gitsigns() -> Result<bool, Stop> {
-    let settings = super::settings(Path::new("."))?;
+fn is_gitsigns(settings: &Settings) -> Result<bool, Stop> {
     let Some(foreign) = settings.foreign_instance() else { return Ok(false) };
     foreign.signing_config().map(|config| config.is_some()).map_err(Stop::new)
 }
@@ -200,8 +212,8 @@ fn check_complete(
         return Ok(());
     }
     let own = settings.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some();
-    let machines = scope == Scope::System && !wanted.iter().any(names_instance);
-    match own || machines && is_gitsigns()? {
+    let machines = || gitsign::of_machine()?.signing_config().map_err(Stop::new);
+    match own || scope == Scope::System && !wanted.iter().any(names_instance) && machines()?.is_some() {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "nothing says where to sign, and every commit would fail: name your instance with --client-trust-config FILE, \
