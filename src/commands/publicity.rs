@@ -40,7 +40,8 @@ pub(crate) fn check(settings: &Settings, instance: &Instance, claims: &Claims, c
     if !instance.is_public() {
         return Ok(());
     }
-    let (who, hides) = certified(claims, committer);
+    let who = Accepted { subject: claims.name().to_owned(), issuer: claims.certified_issuer().to_owned() };
+    let hides = claims.email.as_deref().is_some_and(|email| hides(committer, email));
     match answer(&consent(settings)?, &who, hides) {
         Answer::Yes => Ok(()),
         Answer::No => Err(refused(&who)),
@@ -49,17 +50,18 @@ pub(crate) fn check(settings: &Settings, instance: &Instance, claims: &Claims, c
 }
 
 /// What [`check`] will refuse here, without asking anybody; of somebody who is not known yet only what holds for all.
+/// `who` comes with the address of the login, if it has one.
 pub(crate) fn foresee(
     settings: &Settings,
     instance: &Instance,
-    claims: Option<&Claims>,
+    who: Option<(&Accepted, Option<&str>)>,
     committer: &str,
 ) -> Result<(), Stop> {
     if !instance.is_public() {
         return Ok(());
     }
     let consent = consent(settings)?;
-    let Some(claims) = claims else {
+    let Some((who, email)) = who else {
         return match consent.mode {
             _ if !consent.named.is_empty() => Ok(()),
             Mode::Refuse => Err(Stop::new(format!("{PUBLIC_IDENTITY} refuses to publish anybody"))),
@@ -67,18 +69,11 @@ pub(crate) fn foresee(
             Mode::Allow | Mode::Ask => Ok(()),
         };
     };
-    let (who, hides) = certified(claims, committer);
-    match answer(&consent, &who, hides) {
-        Answer::No => Err(refused(&who)),
-        Answer::Ask if !can_ask() => Err(unasked(&who)),
+    match answer(&consent, who, email.is_some_and(|email| hides(committer, email))) {
+        Answer::No => Err(refused(who)),
+        Answer::Ask if !can_ask() => Err(unasked(who)),
         Answer::Yes | Answer::Ask => Ok(()),
     }
-}
-
-/// Who would become public, and whether git's own settings hide that address.
-fn certified(claims: &Claims, committer: &str) -> (Accepted, bool) {
-    let who = Accepted { subject: claims.name().to_owned(), issuer: claims.certified_issuer().to_owned() };
-    (who, claims.email.as_deref().is_some_and(|email| hides(committer, email)))
 }
 
 fn can_ask() -> bool {

@@ -22,10 +22,14 @@ fn whether_anybody_is_spoken_to() {
     let Some(script) = installed("script") else {
         return skipped("script is not installed: the doctor at a terminal");
     };
+    // There an address that nothing opens can be read.
+    repo.config("keyless.browser", "/nonexistent/x");
     let mut command = repo.command(script);
-    command.args(["-qec", &format!("'{PROGRAM}' doctor --offline"), "/dev/null"]);
-    let said = Answer::of(command.env("TERM", "dumb").output().unwrap()).text();
-    assert!(said.contains("good     terminal: there is one"), "{said}");
+    command.args(["-qec", &format!("'{PROGRAM}' doctor --offline"), "/dev/null"]).env("TERM", "dumb");
+    let said = Answer::of(command.env_remove("GIT_TERMINAL_PROMPT").output().unwrap());
+    assert!(said.text().contains("good     terminal: there is one"), "{}", said.text());
+    let by_hand = "warning  id-token: no program is there that opens a browser";
+    assert!(said.code == 0 && said.text().contains(by_hand), "{}", said.text());
 }
 
 #[test]

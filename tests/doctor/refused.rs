@@ -184,6 +184,7 @@ fn nobody_who_must_not_or_cannot_agree_is_published() {
     let home = start(Rekor::V1);
     let token = home.sandbox.mint(&Identity::Email(ALICE.into())).unwrap();
     let good = [("SIGSTORE_ID_TOKEN", token.as_str())];
+    let hiding = [good[0], ("GIT_COMMITTER_EMAIL", "1+alice@users.noreply.github.com")];
     let alice = format!("{ALICE} {}/email", home.sandbox.urls().oidc);
     let bob = format!("bob@example.test {}/email", home.sandbox.urls().oidc);
     for (consent, variables, words) in [
@@ -194,6 +195,7 @@ fn nobody_who_must_not_or_cannot_agree_is_published() {
         (&[], &[], "nobody can be asked"),
         (&[], &good, ALICE),
         (&["ask"], &good, "nobody can be asked"),
+        (&["allow"], &hiding, "nobody can be asked"),
     ] {
         let repo = public(&home);
         consent.iter().for_each(|value| repo.config_add("keyless.publicIdentity", value));

@@ -97,7 +97,9 @@ fn one(instance: &Instance) -> Vec<Finding> {
     const CHECK: &str = "instance";
     let (root, url) = (&instance.root, instance.options.services.authority.url.as_str());
     let other = calls::ours("setup --client-trust-config FILE");
-    let named: Vec<_> = root.authorities.iter().map(|one| redacted(&one.uri)).filter(|uri| !uri.is_empty()).collect();
+    let mut named: Vec<_> =
+        root.authorities.iter().map(|one| redacted(&one.uri)).filter(|uri| !uri.is_empty()).collect();
+    named.dedup();
     let first = match lists(root, url) || named.is_empty() {
         true => Finding::good(CHECK, &format!("{}: certificates from {}", root.instance, redacted(url))),
         false => {

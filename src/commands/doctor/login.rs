@@ -16,6 +16,7 @@ use crate::outside::http::Http;
 use crate::outside::oidc::ambient::Ambient;
 use crate::outside::oidc::{self, Asking, CheckedToken, Person, Source, WAYS_OUT, Way};
 use crate::outside::{process, terminal};
+use crate::policy::Accepted;
 use crate::report::Identity;
 use crate::sign::Signer;
 
@@ -33,8 +34,10 @@ pub(super) struct Here<'a> {
 
 /// Who will sign, as far as that is known.
 pub(super) enum Who {
-    /// Who is logged in now.
-    Kept(Identity),
+    /// Who is logged in now, with a certificate.
+    Certified(Identity),
+    /// Whose login is renewed without anybody.
+    Renewed(Identity),
     /// Whom the token names.
     Token(Claims),
     /// Nobody has said it yet.
@@ -42,17 +45,22 @@ pub(super) enum Who {
 }
 
 impl Who {
-    pub(super) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Kept(identity) => Some(identity.subject.name()),
-            Self::Token(claims) => Some(claims.name()),
-            Self::Unknown => None,
-        }
+    pub(super) fn identity(&self) -> Option<Accepted> {
+        let (subject, issuer) = match self {
+            Self::Certified(Identity { subject, issuer }) | Self::Renewed(Identity { subject, issuer }) => {
+                (subject.name(), issuer.as_str())
+            }
+            Self::Token(claims) => (claims.name(), claims.certified_issuer()),
+            Self::Unknown => return None,
+        };
+        Some(Accepted { subject: subject.to_owned(), issuer: issuer.to_owned() })
     }
 
+    /// The address of the login.
     pub(super) fn email(&self) -> Option<&str> {
         match self {
-            Self::Kept(Identity { subject: Subject::Email(email), .. }) => Some(email),
+            Self::Certified(Identity { subject: Subject::Email(email), .. })
+            | Self::Renewed(Identity { subject: Subject::Email(email), .. }) => Some(email),
             Self::Token(claims) => claims.email.as_deref(),
             _ => None,
         }
@@ -112,40 +120,41 @@ impl Here<'_> {
     }
 
     fn person(&self, person: &Person) -> (Vec<Finding>, Who) {
-        let (kept, logged_in) = self.kept(person);
-        let findings = std::iter::once(way(person, logged_in.is_some())).chain(kept).collect();
-        (findings, logged_in.map_or(Who::Unknown, Who::Kept))
+        let (kept, who) = self.kept(person);
+        let logged_in = !matches!(who, Who::Unknown);
+        (std::iter::once(way(person, logged_in)).chain(kept).collect(), who)
     }
 
     /// What the keyring has, and who that is. Nothing where git does not know who commits, or an expected identity
     /// cannot be read: that is found elsewhere.
-    fn kept(&self, person: &Person) -> (Option<Finding>, Option<Identity>) {
+    fn kept(&self, person: &Person) -> (Option<Finding>, Who) {
         let committer = match (expected(self.settings), self.committer) {
-            (Err(_), _) | (Ok(None), None) => return (None, None),
+            (Err(_), _) | (Ok(None), None) => return (None, Who::Unknown),
             (Ok(_), committer) => committer.unwrap_or_default(),
         };
-        let (finding, logged_in) = self.kept_for(committer, person);
-        (Some(finding), logged_in)
+        let (finding, who) = self.kept_for(committer, person);
+        (Some(finding), who)
     }
 
-    fn kept_for(&self, committer: &str, person: &Person) -> (Finding, Option<Identity>) {
+    fn kept_for(&self, committer: &str, person: &Person) -> (Finding, Who) {
         const CHECK: &str = "kept-login";
         let good = |found: String, who| (Finding::good(CHECK, &found), who);
         match self.read(committer, person) {
-            Ok((Found::Nothing(keyring), Some(Renewal { identity, until, .. }))) => {
-                good(format!("of {}, renewed until {until}, in {keyring}", identity.subject.name()), Some(identity))
-            }
+            Ok((Found::Nothing(keyring), Some(Renewal { identity, until, .. }))) => good(
+                format!("of {}, renewed until {until}, in {keyring}", identity.subject.name()),
+                Who::Renewed(identity),
+            ),
             Ok((Found::Credential(credential, keyring), _)) => {
                 let identity = credential.identity().clone();
-                good(format!("of {}, in {keyring}", identity.subject.name()), Some(identity))
+                good(format!("of {}, in {keyring}", identity.subject.name()), Who::Certified(identity))
             }
-            Ok((Found::Nothing(keyring), None)) => good(format!("none now; {keyring} would keep it"), None),
+            Ok((Found::Nothing(keyring), None)) => good(format!("none now; {keyring} would keep it"), Who::Unknown),
             Ok((Found::NoKeyring(why), _)) => {
                 let found = format!("a login is not kept, each signature asks anew: {why}");
                 let mend = "git config --global keyless.credentialStore auto, and a keyring";
-                (Finding::warning(CHECK, &found, mend), None)
+                (Finding::warning(CHECK, &found, mend), Who::Unknown)
             }
-            Err(stop) => (self.fault(CHECK, &stop), None),
+            Err(stop) => (self.fault(CHECK, &stop), Who::Unknown),
         }
     }
 

@@ -6,8 +6,6 @@ use crate::commands::instance::Instance;
 use crate::commands::publicity;
 use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::outside::git::Seen;
-use crate::policy::Accepted;
-use crate::report::Identity;
 
 const CHECK: &str = "publicity";
 
@@ -22,28 +20,24 @@ pub(super) fn examine(
     if !instance.is_public() {
         return Vec::new();
     }
+    let known = who.identity();
     let foreseen = match who {
-        Who::Kept(identity) => publicity::check_kept(settings, instance, identity),
-        Who::Token(claims) => publicity::foresee(settings, instance, Some(claims), committer),
-        Who::Unknown => publicity::foresee(settings, instance, None, committer),
+        // It is public already, and nobody is asked again.
+        Who::Certified(identity) => publicity::check_kept(settings, instance, identity),
+        _ => publicity::foresee(settings, instance, known.as_ref().map(|one| (one, who.email())), committer),
     };
-    let allow = match who {
-        Who::Kept(Identity { subject, issuer }) => allowing(subject.name(), issuer),
-        Who::Token(claims) => allowing(claims.name(), claims.certified_issuer()),
-        Who::Unknown => format!("git config --global --add {PUBLIC_IDENTITY} '<subject> <issuer>'"),
-    };
+    let allow = known.as_ref().map_or_else(
+        || format!("git config --global --add {PUBLIC_IDENTITY} '<subject> <issuer>'"),
+        publicity::allowing,
+    );
     let refused = foreseen.err().map(|stop| Finding::fault(CHECK, &stop, mend::of(&stop, seen, allow)));
     std::iter::once(published(who, committer)).chain(refused).collect()
-}
-
-fn allowing(subject: &str, issuer: &str) -> String {
-    publicity::allowing(&Accepted { subject: subject.to_owned(), issuer: issuer.to_owned() })
 }
 
 /// Whoever hides their address in commits does not want it in a public log.
 fn published(who: &Who, committer: &str) -> Finding {
     let hides = publicity::is_hiding(committer) && !who.email().is_some_and(|own| own.eq_ignore_ascii_case(committer));
-    let what = who.name().unwrap_or("the address or name of your login");
+    let what = who.identity().map_or("the address or name of your login".to_owned(), |one| one.subject);
     match hides {
         true => Finding::warning(
             CHECK,
