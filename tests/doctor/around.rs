@@ -106,7 +106,8 @@ fn a_strangers_repository_is_named() {
     if folders.iter().any(|folder| std::os::unix::fs::chown(folder, Some(65_534), None).is_err()) {
         return skipped("only root can give a repository away: those of other users are not tried");
     }
-    examined(&repo, &["--offline"], &[]).has("untrusted-repository", "warning", "safe.directory");
+    let mend = format!("--add safe.directory {}", repo.path.canonicalize().unwrap().display());
+    examined(&repo, &["--offline"], &[]).has("untrusted-repository", "warning", &mend);
     repo.config("safe.directory", &repo.path);
     examined(&repo, &["--offline"], &[]).has_none("untrusted-repository");
 }

@@ -3,7 +3,7 @@
 use super::{Finding, last, mend};
 use crate::commands::{gpg, session, trusted_identities};
 use crate::config::{FALLBACK_PROGRAM, FALLBACK_TRUST, REQUIRE_TRUSTED, Settings, TRUSTED_IDENTITY};
-use crate::outside::git::Seen;
+use crate::outside::git::{self, Seen};
 use crate::outside::process;
 
 pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
@@ -33,7 +33,12 @@ fn committer(seen: &[Seen]) -> Option<Finding> {
 }
 
 fn untrusted(note: &str) -> Finding {
-    Finding::warning("untrusted-repository", &note, "git config --global --add safe.directory DIR, if you trust it")
+    const TRUST: &str = "git config --global --add safe.directory ";
+    // git's own complaint ends with the command for this very folder.
+    let complaint = git::output(&["rev-parse", "--git-dir"]).err().map(|failure| failure.to_string());
+    let folder =
+        complaint.as_deref().and_then(|text| text.split_once(TRUST)).map_or("DIR", |(_, folder)| folder.trim());
+    Finding::warning("untrusted-repository", &note, format!("{TRUST}{folder}, if you trust it"))
 }
 
 fn trusted(settings: &Settings, seen: &[Seen]) -> Finding {
