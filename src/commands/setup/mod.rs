@@ -13,6 +13,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::instance::lists;
 use super::session::committer;
 use super::{Stop, complain, stopped};
 use crate::cli;
@@ -230,7 +231,7 @@ fn check_public(path: &Path) -> Result<(), Stop> {
     let services = config.services(super::now()?).map_err(Stop::new)?;
     let url = services.authority.url.as_str();
     let root = TrustRoot::public_good().map_err(Stop::new)?;
-    match root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
+    match lists(&root, url) {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "{} names {url}, which is not the public instance, and no commit could be signed: name its trust root too, \
