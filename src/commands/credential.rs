@@ -166,11 +166,7 @@ impl Applicant<'_> {
 
     /// Whether the token's identity is wanted and may become public, and only then a certificate for it.
     async fn certify(&self, token: CheckedToken) -> Result<Credential, Stop> {
-        let expected = expected(self.settings)?;
-        if let Some(expected) = expected.as_ref().filter(|expected| !could_be(token.claims(), expected)) {
-            let claims = token.claims();
-            return Err(Stop::new(unexpected(claims.name(), claims.certified_issuer(), expected)));
-        }
+        let expected = check_expected(self.settings, token.claims())?;
         publicity::check(self.settings, self.instance, token.claims(), self.committer)?;
         let credential = self.signer.certify(token, now()?).await.map_err(Stop::new)?;
         let found = credential.identity();
@@ -188,6 +184,15 @@ impl Applicant<'_> {
 pub(crate) fn expected(settings: &Settings) -> Result<Option<Accepted>, Stop> {
     let Some((text, value)) = settings.text(EXPECTED_IDENTITY).map_err(Stop::new)? else { return Ok(None) };
     Accepted::parse(text).map(Some).map_err(|why| Stop::new(settings.unusable(EXPECTED_IDENTITY, value, why)))
+}
+
+/// The same, refused where no certificate for these claims could be for them.
+pub(crate) fn check_expected(settings: &Settings, claims: &Claims) -> Result<Option<Accepted>, Stop> {
+    let expected = expected(settings)?;
+    match expected.as_ref().filter(|expected| !could_be(claims, expected)) {
+        Some(expected) => Err(Stop::new(unexpected(claims.name(), claims.certified_issuer(), expected))),
+        None => Ok(expected),
+    }
 }
 
 /// Whether this is exactly that identity.

@@ -33,6 +33,11 @@ pub(crate) fn instance(settings: &Settings, now: Time) -> Result<Instance, Stop>
     Ok(Instance { root, options, digest })
 }
 
+/// Whether the trust root lists the certificate authority at `url`. What it says of addresses is informative.
+pub(crate) fn lists(root: &TrustRoot, url: &str) -> bool {
+    root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url)
+}
+
 /// The signing config, which must be named: nobody writes to a public log by accident.
 fn read_config(settings: &Settings) -> Result<Vec<u8>, Stop> {
     let Some((path, value)) = settings.text(SIGNING_CONFIG).map_err(Stop::new)? else {
@@ -85,7 +90,7 @@ fn options(config: &[u8], settings: &Settings, now: Time) -> Result<Options, Sto
 fn check_one_instance(options: &Options, root: &TrustRoot, settings: &Settings) -> Result<(), Stop> {
     let explicit = settings.text(TRUSTED_ROOT).map_err(Stop::new)?.is_some();
     let url = options.services.authority.url.as_str();
-    match explicit || root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
+    match explicit || lists(root, url) {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "{SIGNING_CONFIG} names {url}, which is not the public instance; name its trust root too: \

@@ -144,6 +144,12 @@ impl Kept {
     }
 }
 
+/// Refuses what the settings say about keeping a login where [`Kept::of`] would.
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), Stop> {
+    settings.flag(REFRESH_TOKEN).map_err(Stop::new)?;
+    keyrings(settings).map(drop)
+}
+
 /// Those that the settings allow, in the order in which they are tried.
 fn keyrings(settings: &Settings) -> Result<Vec<Keyring>, Stop> {
     match settings.text(CREDENTIAL_STORE).map_err(Stop::new)? {

@@ -49,6 +49,38 @@ pub(crate) fn check(settings: &Settings, instance: &Instance, claims: &Claims, c
     }
 }
 
+/// What [`check`] will refuse here, without asking anybody; of somebody who is not known yet only what holds for all.
+/// `who` comes with the address of the login, if it has one.
+pub(crate) fn foresee(
+    settings: &Settings,
+    instance: &Instance,
+    who: Option<(&Accepted, Option<&str>)>,
+    committer: &str,
+) -> Result<(), Stop> {
+    if !instance.is_public() {
+        return Ok(());
+    }
+    let consent = consent(settings)?;
+    let Some((who, email)) = who else {
+        return match consent.mode {
+            _ if !consent.named.is_empty() => Ok(()),
+            Mode::Refuse => Err(Stop::new(format!("{PUBLIC_IDENTITY} refuses to publish anybody"))),
+            Mode::Ask if !can_ask() => Err(Stop::new("signing would publish who signs, and nobody can be asked")),
+            Mode::Allow | Mode::Ask => Ok(()),
+        };
+    };
+    match answer(&consent, who, email.is_some_and(|email| hides(committer, email))) {
+        Answer::No => Err(refused(who)),
+        Answer::Ask if !can_ask() => Err(unasked(who)),
+        Answer::Yes | Answer::Ask => Ok(()),
+    }
+}
+
+fn can_ask() -> bool {
+    let forbidden = std::env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| terminal::is_no(&value));
+    !forbidden && terminal::device().is_some()
+}
+
 /// Refuses what is kept where the settings want nothing published: whoever logged in said yes somewhere else, and each
 /// signature is published too.
 pub(crate) fn check_kept(settings: &Settings, instance: &Instance, identity: &Identity) -> Result<(), Stop> {
@@ -122,14 +154,21 @@ fn ask(who: &Accepted, hidden_by: Option<&str>) -> Result<(), Stop> {
         Some("y" | "yes") => Ok(()),
         Some("a" | "always") => remember(who),
         Some(_) => Err(Stop::new("not published, so not signed")),
-        None => Err(Stop::new(format!(
-            "signing would publish {subject} ({issuer}) for ever, and nobody can be asked; to allow it: {}",
-            allowing(who)
-        ))),
+        None => Err(unasked(who)),
     }
 }
 
-fn allowing(who: &Accepted) -> String {
+fn unasked(who: &Accepted) -> Stop {
+    Stop::new(format!(
+        "signing would publish {} ({}) for ever, and nobody can be asked; to allow it: {}",
+        who.subject,
+        who.issuer,
+        allowing(who)
+    ))
+}
+
+/// What allows it, for this identity alone.
+pub(crate) fn allowing(who: &Accepted) -> String {
     format!("git config --global --add {PUBLIC_IDENTITY} {}", shell_word(&who.to_string()))
 }
 

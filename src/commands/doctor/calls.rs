@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Finding, last, place, redacted};
+use super::{Finding, last, mend, place, redacted};
 use crate::commands::shell_word;
 use crate::config::{SETTINGS, TOKEN_COMMAND};
 use crate::outside::git::Seen;
@@ -30,7 +30,10 @@ fn format(seen: &[Seen]) -> Finding {
         }
         Some(found) => {
             let value = found.value.as_deref().unwrap_or("nothing");
-            let mend = format!("git config --{} gpg.format x509", scope(found));
+            let mend = match mend::file(found) {
+                Some(scope) => format!("git config --{scope} gpg.format x509"),
+                None => mend::taking(found),
+            };
             Finding::fault(
                 "gpg-format",
                 &format!("{value}, from {}: git asks another program to sign", place(found)),
@@ -64,19 +67,11 @@ fn path_folders() -> impl Iterator<Item = PathBuf> {
 }
 
 /// What mends a wrong `gpg.x509.program`: set-up writes the user's file, which others outrank.
-fn mend(found: &Seen) -> String {
-    match found.scope.as_str() {
-        scope @ ("local" | "worktree") => format!("git config --{scope} --unset gpg.x509.program"),
-        "command" => format!("take gpg.x509.program out of {}", found.origin),
-        _ => ours("setup"),
-    }
-}
-
-/// Scopes that `git config` writes; others are variables or the command line.
-fn scope(found: &Seen) -> &str {
-    match found.scope.as_str() {
-        scope @ ("system" | "global" | "local" | "worktree") => scope,
-        _ => "global",
+fn another_program(found: &Seen) -> String {
+    match mend::file(found) {
+        Some("system" | "global") => ours("setup"),
+        Some(scope) => format!("git config --{scope} --unset gpg.x509.program"),
+        None => mend::taking(found),
     }
 }
 
@@ -89,23 +84,25 @@ fn program(seen: &[Seen]) -> Finding {
     let place = place(found);
     let path = match located(name) {
         Ok(path) => path,
-        Err(why) => return Finding::fault(CHECK, &format!("{name}, from {place}: {why}"), mend(found)),
+        Err(why) => return Finding::fault(CHECK, &format!("{name}, from {place}: {why}"), another_program(found)),
     };
     let said = version_of(&path);
     let ours = format!("git-keyless {}", env!("CARGO_PKG_VERSION"));
     match said {
-        Err(why) => Finding::fault(CHECK, &format!("{}, from {place}: {why}", path.display()), mend(found)),
+        Err(why) => Finding::fault(CHECK, &format!("{}, from {place}: {why}", path.display()), another_program(found)),
         Ok(said) if said != ours && said.starts_with("git-keyless ") => {
-            Finding::warning(CHECK, &format!("{} is {said}, this is {ours}", path.display()), mend(found))
+            Finding::warning(CHECK, &format!("{} is {said}, this is {ours}", path.display()), another_program(found))
         }
-        Ok(said) if said != ours => {
-            Finding::fault(CHECK, &format!("{}, from {place}, is not git-keyless", path.display()), mend(found))
-        }
+        Ok(said) if said != ours => Finding::fault(
+            CHECK,
+            &format!("{}, from {place}, is not git-keyless", path.display()),
+            another_program(found),
+        ),
         Ok(_) if !Path::new(name).is_absolute() && on_path(name, BARE_PATH.iter().map(PathBuf::from)).is_none() => {
             Finding::warning(
                 CHECK,
                 &format!("{name}, from {place}, is on this shell's PATH; a git that no shell started will not find it"),
-                mend(found),
+                another_program(found),
             )
         }
         Ok(said) => Finding::good(CHECK, &format!("{}, from {place}, is {said}", path.display())),
@@ -188,7 +185,7 @@ fn listed(seen: &[Seen]) -> Vec<Finding> {
             None => Finding::warning(
                 "setting",
                 &format!("{} from {}: there is no such setting", found.key, place(found)),
-                format!("git config --{} --unset-all {}", scope(found), shell_word(&found.key)),
+                mend::taking(found),
             ),
         }
     })

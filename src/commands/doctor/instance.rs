@@ -2,14 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Finding, calls, login, redacted, redacted_proxy};
-use crate::commands::instance::instance;
-use crate::commands::{now, trust_root, wait_for};
+use super::login::{self, Here};
+use super::{Finding, calls, keys, mend, public, redacted, redacted_proxy};
+use crate::commands::instance::{Instance, instance, lists};
+use crate::commands::{Stop, now, session, shell_word, trust_root, wait_for};
 use crate::config::{Settings, TRUSTED_ROOT};
 use crate::format::hex;
 use crate::format::time::Time;
 use crate::outside::files;
+use crate::outside::git::Seen;
 use crate::outside::http::{Endpoint, Http, Request, Server};
+use crate::sign::Signer;
 use crate::trust::{Services, TrustRoot};
 
 /// How long a server may take to say anything at all.
@@ -18,64 +21,105 @@ const DEADLINE: Duration = Duration::from_secs(4);
 const MAX_BYTES: usize = 1 << 20;
 /// How far clocks may be apart; an ID token that seems to be from the future is refused beyond that.
 const MAX_SKEW_SECONDS: u64 = 60;
+const DAY_SECONDS: u64 = 86_400;
 const PROXIES: [&str; 8] =
     ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"];
 
-pub(super) fn examine(settings: &Settings, offline: bool) -> Vec<Finding> {
-    let mut findings = vec![root(settings)];
+pub(super) fn examine(settings: &Settings, seen: &[Seen], offline: bool) -> Vec<Finding> {
     let now = match now() {
         Ok(now) => now,
-        Err(stop) => return vec![Finding::fault("clock", &stop, "set this machine's clock")],
+        Err(stop) => return vec![Finding::fault("clock", &stop, mend::CLOCK)],
     };
+    let mut findings = vec![root(settings, now)];
     findings.extend(proxies());
     match instance(settings, now) {
-        Err(stop) => findings.push(Finding::fault("instance", &stop, calls::ours("setup --client-trust-config FILE"))),
+        Err(stop) => {
+            let name_one = calls::ours("setup --client-trust-config FILE");
+            findings.push(Finding::fault("instance", &stop, mend::of(&stop, seen, name_one)));
+        }
         Ok(instance) => {
-            let services = &instance.options.services;
-            let url = redacted(&services.authority.url);
-            findings.push(Finding::good("instance", &format!("{}: certificates from {url}", instance.root.instance)));
-            findings.extend(keys(&instance.root, now));
-            findings.extend(login::examine(settings, &instance));
+            findings.extend(one(&instance));
+            findings.extend(keys::examine(&instance, now));
+            findings.extend(people(settings, seen, &instance));
             match offline {
                 true => findings.push(Finding::note("servers", &"not asked")),
-                false => findings.extend(servers(services, now)),
+                false => findings.extend(servers(&instance.options.services, now)),
             }
         }
     }
     findings
 }
 
-fn root(settings: &Settings) -> Finding {
+fn root(settings: &Settings, now: Time) -> Finding {
     const CHECK: &str = "trust-root";
     match trust_root(None, settings) {
         Err(stop) => Finding::fault(CHECK, &stop, calls::ours("setup --trusted-root FILE")),
         Ok(root) => {
             let digest = hex(&root.digest);
             let digest = digest.get(..16).unwrap_or_default();
-            Finding::good(CHECK, &format!("{} (sha256 {digest}...), {}", root.instance, age(settings)))
+            let (from, newest) = (origin(settings), newest_key(&root, now));
+            Finding::good(CHECK, &format!("{} (sha256 {digest}...), {from}{newest}", root.instance))
         }
     }
 }
 
-fn age(settings: &Settings) -> String {
-    let Ok(Some((path, value))) = settings.text(TRUSTED_ROOT) else { return "built in, or gitsign's".to_owned() };
-    let changed =
-        files::absolute(path).ok().and_then(|path| path.metadata().ok()).and_then(|meta| meta.modified().ok());
-    let days = changed.and_then(|then| SystemTime::now().duration_since(then).ok()).map(|age| age.as_secs() / 86_400);
-    let days = days.map_or_else(|| "of unknown age".to_owned(), |days| format!("{days} days old"));
-    format!("{path}, {days}, from {}", value.place)
+fn origin(settings: &Settings) -> String {
+    if let Ok(Some((path, value))) = settings.text(TRUSTED_ROOT) {
+        return format!("{path}, {}, from {}", age(path), value.place);
+    }
+    let gitsigns = settings.foreign_trust().filter(|foreign| {
+        // Without certificates of its own it judges under the built-in root.
+        foreign.trusted_root(settings.git_dir()).is_ok_and(|root| root.is_some())
+    });
+    gitsigns.map_or_else(
+        || format!("built into git-keyless {}", env!("CARGO_PKG_VERSION")),
+        |foreign| format!("gitsign's, from {}", foreign.place()),
+    )
 }
 
-/// What is signed today must be judged by keys of today.
-fn keys(root: &TrustRoot, now: Time) -> Vec<Finding> {
-    let authority = root.authorities.iter().any(|one| one.chain.is_ok() && one.window.contains(now));
-    let log = root.logs.is_empty() || root.logs.iter().any(|log| log.key.is_ok() && log.check_covers(now).is_ok());
-    let mend = "ask who runs the instance for a current trust root, or look at this machine's clock";
-    let missing =
-        |what: &str| Finding::fault("trust-root-keys", &format!("no {what} of the trust root is valid now"), mend);
-    let mut findings = Vec::new();
-    findings.extend((!authority).then(|| missing("certificate authority")));
-    findings.extend((!log).then(|| missing("transparency log")));
+fn age(path: &str) -> String {
+    let changed =
+        files::absolute(path).ok().and_then(|path| path.metadata().ok()).and_then(|meta| meta.modified().ok());
+    let age = changed.and_then(|then| SystemTime::now().duration_since(then).ok());
+    age.map_or_else(|| "of unknown age".to_owned(), |age| format!("{} days old", age.as_secs() / DAY_SECONDS))
+}
+
+/// What no file's date can say: since when the youngest key of the root counts.
+fn newest_key(root: &TrustRoot, now: Time) -> String {
+    let authorities = root.authorities.iter().chain(&root.timestamp_authorities).map(|one| one.window);
+    let logs = root.logs.iter().chain(&root.ct_logs).flat_map(|log| log.windows.iter().copied());
+    let starts = authorities.chain(logs).map(|window| window.start).filter(|start| *start <= now);
+    starts.max().map(|start| format!(", newest key of {}", start.date())).unwrap_or_default()
+}
+
+/// One instance, as far as its two files say it; and whether signing would begin.
+fn one(instance: &Instance) -> Vec<Finding> {
+    const CHECK: &str = "instance";
+    let (root, url) = (&instance.root, instance.options.services.authority.url.as_str());
+    let other = calls::ours("setup --client-trust-config FILE");
+    let mut named: Vec<_> =
+        root.authorities.iter().map(|one| redacted(&one.uri)).filter(|uri| !uri.is_empty()).collect();
+    named.dedup();
+    let first = match lists(root, url) || named.is_empty() {
+        true => Finding::good(CHECK, &format!("{}: certificates from {}", root.instance, redacted(url))),
+        false => {
+            let found = format!(
+                "certificates come from {}, and the trust root is of {}: what is signed may be of somebody unknown",
+                redacted(url),
+                named.join(", ")
+            );
+            Finding::warning(CHECK, &found, other.as_str())
+        }
+    };
+    let refused = Signer::new(root, &instance.options).err().map(|why| Finding::fault(CHECK, &why, other));
+    std::iter::once(first).chain(refused).collect()
+}
+
+fn people(settings: &Settings, seen: &[Seen], instance: &Instance) -> Vec<Finding> {
+    let committer = session::committer().ok();
+    let here = Here { settings, seen, instance, committer: committer.as_deref() };
+    let (mut findings, who) = login::examine(&here);
+    findings.extend(public::examine(settings, seen, instance, &who, committer.as_deref().unwrap_or_default()));
     findings
 }
 
@@ -97,7 +141,7 @@ fn servers(services: &Services, now: Time) -> Vec<Finding> {
 
 fn ask(server: Server, url: &str, now: Time) -> Vec<Finding> {
     let asked = wait_for(async {
-        let endpoint = Endpoint::parse(server, url).map_err(super::Stop::new)?;
+        let endpoint = Endpoint::parse(server, url).map_err(Stop::new)?;
         let request = Request {
             endpoint: &endpoint,
             headers: &[],
@@ -106,14 +150,15 @@ fn ask(server: Server, url: &str, now: Time) -> Vec<Finding> {
             limit: MAX_BYTES,
             deadline: DEADLINE,
         };
-        Http::new().send(request).await.map_err(super::Stop::new)
+        Http::new().send(request).await.map_err(Stop::new)
     });
+    let look = || format!("curl -v {}, which says more; or try again later", shell_word(&redacted(url)));
     match asked {
         // Whoever has logged in already, or brings a token, needs no provider.
         Err(stop) if matches!(server, Server::IdentityProvider) => {
-            vec![Finding::warning("servers", &stop, "look at the network, or try again later")]
+            vec![Finding::warning("servers", &stop, look())]
         }
-        Err(stop) => vec![Finding::fault("servers", &stop, "look at the network and the proxies, or try again later")],
+        Err(stop) => vec![Finding::fault("servers", &stop, look())],
         Ok(reply) => {
             let there = Finding::good("servers", &format!("the {server} at {} answers", redacted(url)));
             let date = reply.date.as_deref().and_then(|date| Time::parse_http(date).ok());
@@ -128,7 +173,7 @@ fn clock(server: Server, there: Time, now: Time) -> Option<Finding> {
         Finding::warning(
             "clock",
             &format!("it is {} here and {there} at the {server}, {apart} s apart", now.whole()),
-            "set this machine's clock",
+            mend::CLOCK,
         )
     })
 }

@@ -1,12 +1,16 @@
 //! `git keyless doctor`: will git sign and verify here, and if not, what mends it.
 //!
-//! It looks and changes nothing. Each finding has a stable name, what was found, and the one command that mends it.
+//! It looks and changes nothing, and what it looks at is read by the code that signs and verifies. Each finding has a stable name, what was found, and the one command that mends it.
 //! Secrets are not shown: no token, no command that could hold one, no user and password of a URL.
 
+mod around;
 mod calls;
 mod instance;
+mod keys;
 mod login;
+mod mend;
 mod person;
+mod public;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -19,7 +23,7 @@ use crate::cli;
 use crate::format::printable;
 use crate::outside::git::{self, Seen};
 
-/// Runs it. 0 when nothing would stop signing, 1 when something does, 2 when that cannot be said.
+/// Runs it. 0 when nothing would stop signing or verifying, 1 when something does, 2 when that cannot be said.
 pub fn run(args: &cli::Doctor) -> ExitCode {
     match examine(args) {
         Ok(findings) => print(&findings, args.json).unwrap_or_else(|stop| stopped(&stop)),
@@ -34,16 +38,20 @@ fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Stop> {
     let seen = match git::seen() {
         Ok(seen) => seen,
         Err(failure) => {
-            findings.push(Finding::fault("git-config", &failure, "mend the file that it names"));
+            findings.push(Finding::fault("git-config", &failure, mend::unreadable(&failure.to_string())));
             return Ok(findings);
         }
     };
     findings.extend(calls::examine(&seen));
+    findings.extend(around::examine(&seen));
     match settings(Path::new(".")) {
-        Err(stop) => findings.push(Finding::fault("settings", &stop, "mend or remove that value")),
+        Err(stop) => {
+            let unreadable = mend::unreadable(&stop.to_string());
+            findings.push(Finding::fault("settings", &stop, mend::of(&stop, &seen, unreadable)));
+        }
         Ok(settings) => {
             findings.extend(person::examine(&settings, &seen));
-            findings.extend(instance::examine(&settings, args.offline));
+            findings.extend(instance::examine(&settings, &seen, args.offline));
         }
     }
     Ok(findings)
@@ -77,7 +85,7 @@ enum Level {
     Note,
     /// It works, and probably not as intended.
     Warning,
-    /// Signing will not work.
+    /// Signing, or verifying, will not work.
     Fault,
 }
 
@@ -133,7 +141,8 @@ fn print(findings: &[Finding], as_json: bool) -> Result<ExitCode, Stop> {
         }
         false => {
             let lines: String = findings.iter().map(line).collect();
-            let last = if signs { "Nothing found that would stop signing." } else { "Signing will not work." };
+            let last =
+                if signs { "Nothing found that would stop signing." } else { "Signing or verifying will not work." };
             format!("{lines}{last}\n")
         }
     };

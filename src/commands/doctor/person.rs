@@ -1,22 +1,18 @@
-//! Who is trusted, and what becomes public; the terminal.
+//! Who is trusted, and who commits; what verifying reads.
 
-use super::{Finding, last};
-use crate::commands::instance::{Instance, instance};
-use crate::commands::{gpg, now, session, trusted_identities};
-use crate::config::{FALLBACK_PROGRAM, Settings, TRUSTED_IDENTITY};
-use crate::outside::git::Seen;
-use crate::outside::terminal;
+use super::{Finding, last, mend};
+use crate::commands::{gpg, session, trusted_identities};
+use crate::config::{FALLBACK_PROGRAM, FALLBACK_TRUST, REQUIRE_TRUSTED, Settings, TRUSTED_IDENTITY};
+use crate::outside::git::{self, Seen};
+use crate::outside::process;
 
 pub(super) fn examine(settings: &Settings, seen: &[Seen]) -> Vec<Finding> {
     let mut findings: Vec<_> = settings.notes().iter().map(|note| untrusted(note)).collect();
-    findings.push(match terminal::device() {
-        Some(_) => Finding::good("terminal", &"there is one: people are spoken to there"),
-        None => Finding::note("terminal", &"there is none: nobody can be asked to log in"),
-    });
     findings.extend(committer(seen));
-    findings.push(trusted(settings));
-    findings.extend(publicity(settings, seen));
-    findings.extend(fallback(settings));
+    findings.push(trusted(settings, seen));
+    findings.extend(required(settings, seen));
+    findings.extend(fallback(settings, seen));
+    findings.extend(fallback_trust(settings, seen));
     findings.extend(settings.foreign().mapped(settings.foreign_instance().is_none()).into_iter().filter_map(
         |mapped| {
             let why = mapped.ours.err()?;
@@ -37,10 +33,15 @@ fn committer(seen: &[Seen]) -> Option<Finding> {
 }
 
 fn untrusted(note: &str) -> Finding {
-    Finding::warning("untrusted-repository", &note, "git config --global --add safe.directory DIR, if you trust it")
+    const TRUST: &str = "git config --global --add safe.directory ";
+    // git's own complaint ends with the command for this very folder.
+    let complaint = git::output(&["rev-parse", "--git-dir"]).err().map(|failure| failure.to_string());
+    let folder =
+        complaint.as_deref().and_then(|text| text.split_once(TRUST)).map_or("DIR", |(_, folder)| folder.trim());
+    Finding::warning("untrusted-repository", &note, format!("{TRUST}{folder}, if you trust it"))
 }
 
-fn trusted(settings: &Settings) -> Finding {
+fn trusted(settings: &Settings, seen: &[Seen]) -> Finding {
     const CHECK: &str = "trusted-identities";
     match trusted_identities(settings) {
         Ok(list) if list.is_empty() => Finding::warning(
@@ -53,39 +54,42 @@ fn trusted(settings: &Settings) -> Finding {
             Finding::good(CHECK, &names.join(", "))
         }
         // Verifying stops at it too.
-        Err(stop) => Finding::fault(CHECK, &stop, format!("git config --edit, at {TRUSTED_IDENTITY}")),
+        Err(stop) => Finding::fault(CHECK, &stop, mend::edit(TRUSTED_IDENTITY, seen)),
     }
 }
 
-/// Whoever hides their address in commits does not want it in a public log.
-fn publicity(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
-    now().and_then(|now| instance(settings, now)).ok().filter(Instance::is_public)?;
-    let email = last(seen, "user.email").and_then(|seen| seen.value.clone()).unwrap_or_default();
-    Some(match email.to_lowercase().contains("noreply") {
-        true => Finding::warning(
-            "publicity",
-            &format!(
-                "user.email is {email}, and each signature of the public instance publishes the address of your login"
-            ),
-            "use a private instance, or log in with an address that may be public",
-        ),
-        false => Finding::note("publicity", &"each signature publishes who you are, in a log that anybody can read"),
+/// Verifying stops at what is neither true nor false.
+fn required(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
+    let why = settings.flag(REQUIRE_TRUSTED).err()?;
+    Some(Finding::fault("require-trusted", &why, mend::taken(REQUIRE_TRUSTED, seen)))
+}
+
+fn fallback(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
+    const CHECK: &str = "fallback";
+    let mend = || match process::find("gpgsm") {
+        Some(_) => format!("git config --global {FALLBACK_PROGRAM} gpgsm"),
+        None => mend::taken(FALLBACK_PROGRAM, seen),
+    };
+    let (name, value) = match settings.text(FALLBACK_PROGRAM) {
+        Ok(found) => found?,
+        Err(why) => return Some(Finding::warning(CHECK, &why, mend())),
+    };
+    Some(match gpg::find(name) {
+        Ok(path) => Finding::good(CHECK, &format!("{} is asked about other signatures", path.display())),
+        Err(why) => Finding::warning(CHECK, &settings.unusable(FALLBACK_PROGRAM, value, why), mend()),
     })
 }
 
-fn fallback(settings: &Settings) -> Option<Finding> {
-    let (name, value) = match settings.text(FALLBACK_PROGRAM) {
-        Ok(found) => found?,
-        Err(why) => {
-            return Some(Finding::warning("fallback", &why, format!("git config --edit, at {FALLBACK_PROGRAM}")));
+/// Verifying stops at another word, where there is a program to ask.
+fn fallback_trust(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
+    let why = match settings.text(FALLBACK_TRUST) {
+        Ok(None | Some(("undefined" | "pass", _))) => return None,
+        Ok(Some((other, value))) => {
+            settings.unusable(FALLBACK_TRUST, value, format!("`{other}` is neither undefined nor pass"))
         }
+        Err(why) => why,
     };
-    Some(match gpg::find(name) {
-        Ok(path) => Finding::good("fallback", &format!("{} is asked about other signatures", path.display())),
-        Err(why) => Finding::warning(
-            "fallback",
-            &settings.unusable(FALLBACK_PROGRAM, value, why),
-            "name a program that is there",
-        ),
-    })
+    let asks = settings.text(FALLBACK_PROGRAM).is_ok_and(|program| program.is_some());
+    let level = if asks { Finding::fault } else { Finding::warning };
+    Some(level("fallback-trust", &why, mend::taken(FALLBACK_TRUST, seen)))
 }

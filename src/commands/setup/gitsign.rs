@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{say, text};
-use crate::commands::{Stop, settings};
-use crate::config::{SIGNING_CONFIG, TRUSTED_ROOT};
+use crate::commands::Stop;
+use crate::config::{Foreign, SIGNING_CONFIG, TRUSTED_ROOT};
 use crate::format::{hex, printable};
 use crate::key;
+use crate::outside::git::{self, Seen};
+use crate::outside::repo::ConfigValue;
 use crate::trust::parts;
 
 /// Settings to make, and the file that they name.
@@ -20,9 +22,7 @@ pub(super) struct Taken {
 
 impl Taken {
     /// What there is, said aloud: what is taken is shown with everything that is set, what is left here.
-    pub(super) fn read(own_instance: bool) -> Result<Self, Stop> {
-        let settings = settings(Path::new("."))?;
-        let foreign = settings.foreign();
+    pub(super) fn read(foreign: &Foreign, own_instance: bool, owner: Option<&Path>) -> Result<Self, Stop> {
         let mut taken = Self::default();
         for mapped in foreign.mapped(own_instance) {
             match mapped.ours {
@@ -34,7 +34,7 @@ impl Taken {
             return Ok(taken);
         }
         let Some(config) = foreign.signing_config().map_err(Stop::new)? else { return Ok(taken) };
-        let root = foreign.trusted_root(settings.git_dir()).map_err(Stop::new)?;
+        let root = foreign.trusted_root(owner).map_err(Stop::new)?;
         let keys: &[&'static str] = if root.is_some() { &[TRUSTED_ROOT, SIGNING_CONFIG] } else { &[SIGNING_CONFIG] };
         let json = match root {
             Some(root) => parts::client_trust_config(&value(&root)?, &value(&config)?).to_string(),
@@ -45,11 +45,6 @@ impl Taken {
         taken.wanted.extend(keys.iter().map(|key| (*key, name.clone())));
         taken.file = Some((path, json));
         Ok(taken)
-    }
-
-    /// Whether a file is to be written.
-    pub(super) fn has_file(&self) -> bool {
-        self.file.is_some()
     }
 
     /// Writes the file, whole or not at all, unless it is there with that content.
@@ -74,6 +69,14 @@ impl Taken {
             failed(error)
         })
     }
+}
+
+/// What everybody on this machine has of it: its own file says so, and nobody's variables.
+pub(super) fn of_machine() -> Result<Foreign, Stop> {
+    let ours = |seen: &Seen| seen.scope == "system" && seen.key.starts_with("gitsign.");
+    let value = |Seen { key, value, origin, .. }: Seen| ConfigValue { key, value, place: origin, trusted: true };
+    let values: Vec<_> = git::seen().map_err(Stop::new)?.into_iter().filter(ours).map(value).collect();
+    Foreign::new(&values, |_| None).map_err(Stop::new)
 }
 
 /// Whether set-up wrote this file. It stays for good: other repositories may name the same one.

@@ -13,6 +13,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::instance::lists;
 use super::session::committer;
 use super::{Stop, complain, stopped};
 use crate::cli;
@@ -25,6 +26,7 @@ use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 
 use change::Change;
 use gitsign::Taken;
+use trial::Shown;
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
@@ -73,10 +75,12 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
     taken.write()?;
     apply(scope, &file, &changes)?;
     let effective = is_effective(&wanted)?;
-    if introduces && !introduce(args, scope)? {
-        return Ok(ExitCode::FAILURE);
+    let tried = if introduces { introduce(args, scope)? } else { Tried::Not };
+    match tried {
+        Tried::Failed => return Ok(ExitCode::FAILURE),
+        Tried::Not => farewell(args, scope, effective, None)?,
+        Tried::Signed(shown) => farewell(args, scope, effective, Some(&shown))?,
     }
-    farewell(args, scope, effective)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,26 +88,38 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
 /// who is trusted, gitsign's trust root counts no more, so its instance becomes ours whole. For a machine set-up says
 /// that of nobody, and a file of one person's is nothing for all.
 fn taken(args: &cli::Setup, scope: Scope, own_instance: bool) -> Result<Taken, Stop> {
-    if args.from_gitsign {
-        let taken = Taken::read(own_instance)?;
-        return match scope == Scope::System && taken.has_file() {
-            false => Ok(taken),
-            true => Err(Stop::new(
-                "gitsign's instance would become a file of yours, which others on this machine cannot read; \
-                 name one that they can: --client-trust-config FILE",
-            )),
-        };
+    if scope == Scope::System {
+        return taken_for_machine(args, own_instance);
     }
-    if own_instance || args.verify_only || scope == Scope::System || !is_gitsigns()? {
-        return Ok(Taken::default());
+    let settings = super::settings(Path::new("."))?;
+    let takes_over = !own_instance && !args.verify_only && is_gitsigns(&settings)?;
+    if takes_over && !args.from_gitsign {
+        say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
     }
-    say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
-    Taken::read(own_instance)
+    match args.from_gitsign || takes_over {
+        true => Taken::read(settings.foreign(), own_instance, settings.git_dir()),
+        false => Ok(Taken::default()),
+    }
+}
+
+fn taken_for_machine(args: &cli::Setup, own_instance: bool) -> Result<Taken, Stop> {
+    let machines = gitsign::of_machine()?;
+    let has_instance = machines.signing_config().map_err(Stop::new)?.is_some();
+    if !has_instance && super::settings(Path::new(".")).and_then(|own| is_gitsigns(&own)).unwrap_or(false) {
+        say("note: gitsign's settings in files and variables of yours do not count: the machine is everybody's")?;
+    }
+    match (args.from_gitsign, has_instance && !own_instance) {
+        (false, _) => Ok(Taken::default()),
+        (true, false) => Taken::read(&machines, own_instance, None),
+        (true, true) => Err(Stop::new(
+            "gitsign's instance would become a file of yours, which others on this machine cannot read; \
+             name one that they can: --client-trust-config FILE",
+        )),
+    }
 }
 
 /// Whether gitsign's instance is the one to sign with.
-fn is_gitsigns() -> Result<bool, Stop> {
-    let settings = super::settings(Path::new("."))?;
+fn is_gitsigns(settings: &Settings) -> Result<bool, Stop> {
     let Some(foreign) = settings.foreign_instance() else { return Ok(false) };
     foreign.signing_config().map(|config| config.is_some()).map_err(Stop::new)
 }
@@ -136,12 +152,23 @@ fn wanted(args: &cli::Setup) -> Result<Vec<(&'static str, String)>, Stop> {
     Ok(wanted)
 }
 
-/// A file that can be used, by its absolute name.
+/// A file that can be used, by a name that says where it is from anywhere.
 fn instance_file(path: &Path, check: impl Fn(&[u8]) -> Result<(), String>) -> Result<String, Stop> {
     let refused = |why: &dyn std::fmt::Display| Stop::new(format!("{}: {why}", path.display()));
     let bytes = files::read_trusted(path, MAX_TRUST_BYTES, None).map_err(Stop::new)?;
     check(&bytes).map_err(|why| refused(&why))?;
-    text(std::path::absolute(path).map_err(|why| refused(&why))?)
+    text(lasting(path).map_err(|why| refused(&why))?)
+}
+
+/// Without `..`, which needs every folder before it to stay. A link in the file's place stays one: whoever made it may
+/// let it name another file tomorrow.
+fn lasting(path: &Path) -> io::Result<PathBuf> {
+    // Windows takes `..` away by itself, and calls what is canonical as no person does.
+    if cfg!(windows) {
+        return std::path::absolute(path);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize()?.join(path.file_name().unwrap_or_default()))
 }
 
 fn text(path: PathBuf) -> Result<String, Stop> {
@@ -186,8 +213,8 @@ fn check_complete(
         return Ok(());
     }
     let own = settings.text(SIGNING_CONFIG).map_err(Stop::new)?.is_some();
-    let machines = scope == Scope::System && !wanted.iter().any(names_instance);
-    match own || machines && is_gitsigns()? {
+    let machines = || gitsign::of_machine()?.signing_config().map_err(Stop::new);
+    match own || scope == Scope::System && !wanted.iter().any(names_instance) && machines()?.is_some() {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "nothing says where to sign, and every commit would fail: name your instance with --client-trust-config FILE, \
@@ -204,7 +231,7 @@ fn check_public(path: &Path) -> Result<(), Stop> {
     let services = config.services(super::now()?).map_err(Stop::new)?;
     let url = services.authority.url.as_str();
     let root = TrustRoot::public_good().map_err(Stop::new)?;
-    match root.authorities.iter().any(|authority| authority.uri.trim_end_matches('/') == url) {
+    match lists(&root, url) {
         true => Ok(()),
         false => Err(Stop::new(format!(
             "{} names {url}, which is not the public instance, and no commit could be signed: name its trust root too, \
@@ -297,16 +324,20 @@ fn shadow(key: &str, last: &Seen) -> String {
     format!("{key} = {value} from {} ({}), which outranks this", printable(&last.origin), last.scope)
 }
 
-/// A login, a trial signature where it may be made, and the identity among those that are trusted.
 /// Whether signing works, as far as it was tried.
-fn introduce(args: &cli::Setup, scope: Scope) -> Result<bool, Stop> {
+enum Tried {
+    Failed,
+    Not,
+    Signed(Shown),
+}
+
+/// A login, a trial signature where it may be made, and the identity among those that are trusted.
+fn introduce(args: &cli::Setup, scope: Scope) -> Result<Tried, Stop> {
     match trial::run(args.yes, scope) {
-        Ok(introduced) => {
-            if let Some(introduced) = introduced {
-                accept(scope, &introduced.who)?;
-                introduced.judge()?;
-            }
-            Ok(true)
+        Ok(None) => Ok(Tried::Not),
+        Ok(Some(introduced)) => {
+            accept(scope, &introduced.who)?;
+            Ok(introduced.judge()?.map_or(Tried::Not, Tried::Signed))
         }
         Err(stop) => {
             complain(&format!("git is set up, and signing does not work yet: {stop}"));
@@ -315,7 +346,7 @@ fn introduce(args: &cli::Setup, scope: Scope) -> Result<bool, Stop> {
                  takes it back",
                 scope.name()
             ));
-            Ok(false)
+            Ok(Tried::Failed)
         }
     }
 }
@@ -331,19 +362,23 @@ fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
     say(&format!("  {change}"))
 }
 
-fn farewell(args: &cli::Setup, scope: Scope, effective: bool) -> Result<(), Stop> {
+/// What comes now, the look of a commit last where one was made.
+fn farewell(args: &cli::Setup, scope: Scope, effective: bool, shown: Option<&Shown>) -> Result<(), Stop> {
     let undo = format!("Undo: git keyless setup --{} --undo", scope.name());
     if !effective {
         return say(&format!("What outranks it decides here until that is gone: git keyless doctor says more. {undo}"));
     }
-    match args.verify_only {
-        true => say(&format!("git log --show-signature now judges keyless signatures. {undo}")),
-        false => say(&format!(
-            "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
-             A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
-             See them with git log --show-signature, or git keyless show. {undo}"
-        )),
+    if args.verify_only {
+        return say(&format!("git log --show-signature now judges keyless signatures. {undo}"));
     }
+    say(&format!(
+        "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
+         A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
+         See them with git log --show-signature, or git keyless show. {undo}"
+    ))?;
+    let Some(Shown { lines, letter }) = shown else { return Ok(()) };
+    say(&format!("Of such a commit git log says {letter} for %G?, and with --show-signature:"))?;
+    lines.iter().try_for_each(|line| say(&format!("  {}", printable(line))))
 }
 
 fn say(text: &str) -> Result<(), Stop> {

@@ -107,17 +107,31 @@ fn with_header(payload: &str, armor: &str, format: ObjectFormat) -> String {
 }
 
 impl Introduced {
-    /// Now that the identity is trusted git must say so too; what it is in the end.
-    pub(super) fn judge(&self) -> Result<(), Stop> {
+    /// Now that the identity is trusted git must say so too; what it is in the end. How git shows the trial commit, if
+    /// one was made.
+    pub(super) fn judge(&self) -> Result<Option<Shown>, Stop> {
         let who = &self.who;
         match &self.trial {
-            None => say(&format!("You are {who}.")),
+            None => say(&format!("You are {who}.")).map(|()| None),
             Some(Trial { room, id }) => {
                 room.git(&["-c", "gpg.minTrustLevel=fully", "verify-commit", id], b"")?;
-                say(&format!("You are {who}: a trial commit was signed, and git verifies it."))
+                say(&format!("You are {who}: a trial commit was signed, and git verifies it."))?;
+                let printed = room.git(&["log", "-1", "--no-color", "--show-signature", "--format=%G?", id], b"")?;
+                Ok(printed.trim_end().rsplit_once('\n').map(|(lines, letter)| Shown {
+                    lines: lines.lines().map(str::to_owned).collect(),
+                    letter: letter.to_owned(),
+                }))
             }
         }
     }
+}
+
+/// What git log says of a signature.
+pub(super) struct Shown {
+    /// With --show-signature.
+    pub(super) lines: Vec<String>,
+    /// For %G?.
+    pub(super) letter: String,
 }
 
 /// A signed commit and where it is.

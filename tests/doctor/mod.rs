@@ -1,5 +1,9 @@
 //! `git keyless doctor`: each test breaks one thing and looks for its finding.
 
+mod around;
+mod login;
+mod refused;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use git_keyless::sandbox::Rekor;
@@ -31,7 +35,7 @@ fn healthy(git: &Git, home: &Home) -> Repo {
 }
 
 fn schema() -> jsonschema::Validator {
-    let schema: Value = serde_json::from_str(include_str!("schema/doctor.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../schema/doctor.schema.json")).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
 
@@ -46,6 +50,11 @@ impl Findings {
         let there = self.found.iter().any(|(name, at, found)| name == check && at == level && found.contains(words));
         assert!(there, "no {level} of {check} with `{words}`: {:#?}", self.found);
         assert_eq!(self.code, i32::from(self.found.iter().any(|(_, level, _)| level == "fault")));
+    }
+
+    #[track_caller]
+    fn has_none(&self, check: &str) {
+        assert!(self.found.iter().all(|(name, ..)| name != check), "{check}: {:#?}", self.found);
     }
 }
 
@@ -122,44 +131,13 @@ fn whatever_is_broken_is_found() {
         ("keyless.trustedIdentity", String::new(), "trusted-identities", "warning", "nobody is named"),
         ("keyless.trustedRot", "x".to_owned(), "setting", "warning", "no such setting"),
         ("keyless.fallbackProgram", "/nowhere/gpgsm".to_owned(), "fallback", "warning", "not there"),
+        ("keyless.requireTrusted", "foo".to_owned(), "require-trusted", "fault", "neither true nor false"),
+        ("keyless.credentialStore", "foo".to_owned(), "kept-login", "warning", "none of auto"),
         ("gitsign.matchCommitter", "true".to_owned(), "gitsign", "note", "expectedIdentity"),
     ] {
         let repo = healthy(&git, &home);
         repo.config(key, &value);
         examined(&repo, &["--offline"], &[]).has(check, level, words);
-    }
-}
-
-/// With nothing that says who she is: somebody must log in, and cannot.
-fn somebody(git: &Git, home: &Home) -> Repo {
-    let repo = healthy(git, home);
-    repo.config("keyless.tokenCommand", "");
-    repo
-}
-
-#[test]
-fn how_somebody_can_log_in_and_what_is_kept() {
-    let home = start(Rekor::V1);
-    let git = Git::installed();
-    let asks = ("GIT_TERMINAL_PROMPT", "1");
-    let none = ("keyless.credentialStore", "none");
-    for (settings, variables, check, level, words) in [
-        (&[][..], &[][..], "id-token", "fault", "GIT_TERMINAL_PROMPT forbids it"),
-        (&[], &[asks], "id-token", "fault", "neither a browser nor a terminal"),
-        (&[], &[asks, ("CI", "true")], "id-token", "fault", "CI is set"),
-        (&[], &[asks, ("JENKINS_URL", "x"), ("DISPLAY", ":0")], "id-token", "fault", "JENKINS_URL is set"),
-        (&[], &[("GITLAB_CI", "true")], "id-token", "fault", "this job has no identity"),
-        (&[("keyless.browser", "true")], &[asks], "id-token", "good", "in a browser"),
-        (&[("keyless.browser", "true")], &[asks, ("CI", "true")], "id-token", "fault", "CI is set"),
-        (&[("keyless.tokenSource", "device")], &[asks], "id-token", "fault", "terminal"),
-        (&[("keyless.tokenSource", "nobody")], &[], "id-token", "fault", "nobody"),
-        (&[("keyless.tokenSource", "file")], &[], "id-token", "fault", "keyless.idTokenFile"),
-        (&[none], &[], "kept-login", "warning", "each signature asks anew"),
-        (&[("keyless.credentialStore", "drawer")], &[], "kept-login", "warning", "drawer"),
-    ] {
-        let repo = somebody(&git, &home);
-        settings.iter().for_each(|(key, value)| repo.config(key, value));
-        examined(&repo, &["--offline"], variables).has(check, level, words);
     }
 }
 
@@ -195,7 +173,7 @@ fn what_is_around_is_looked_at_and_secrets_are_not_shown() {
         assert!(findings.found.iter().all(|(_, _, found)| !found.contains("half")), "{:?}", findings.found);
     }
     let token = [("SIGSTORE_ID_TOKEN", "s3cret")];
-    examined(&repo, &["--offline"], &token).has("id-token", "good", "the variable SIGSTORE_ID_TOKEN");
+    examined(&repo, &["--offline"], &token).has("id-token", "fault", "the variable SIGSTORE_ID_TOKEN");
     // git does not trust a repository of somebody else, and says so itself.
     std::fs::write(repo.path.join(".git/config"), "[broken\n").unwrap();
     assert_eq!(examined(&repo, &["--offline"], &[]).code, 1);
