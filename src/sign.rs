@@ -57,6 +57,11 @@ impl Options {
         let retry = Some(Duration::from_secs(1));
         Self { services, timestamp: Timestamp::default(), deadlines: Deadlines::default(), retry }
     }
+
+    /// Whether a timestamp is asked for: a promise gives a time only where the trust root lists the log that promises.
+    pub fn needs_timestamp(&self, root: &TrustRoot) -> bool {
+        self.services.log.version != 1 || root.logs.is_empty() || self.timestamp == Timestamp::Always
+    }
 }
 
 /// When to ask for a timestamp.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Deadlines, Draft, Evidence, Failure, Options, Timestamp};
+use super::{Deadlines, Draft, Evidence, Failure, Options};
 use crate::format::cert::{self, Certificate};
 use crate::format::entry::Entry;
 use crate::key::{self, EphemeralKey};
@@ -29,8 +29,7 @@ pub(super) struct Servers<'a> {
 impl<'a> Servers<'a> {
     pub(super) fn of(root: &'a TrustRoot, options: &Options) -> Result<Self, Failure> {
         let Services { authority, log, timestamp_authority, .. } = &options.services;
-        // A promise gives a time only where the trust root lists the log that promises.
-        let needed = log.version != 1 || root.logs.is_empty() || options.timestamp == Timestamp::Always;
+        let needed = options.needs_timestamp(root);
         let timestamp_authority = match timestamp_authority {
             Some(_) if needed && root.timestamp_authorities.is_empty() => {
                 return Err(Failure::Unusable(

@@ -3,7 +3,6 @@
 use super::{Finding, mend};
 use crate::commands::instance::Instance;
 use crate::format::time::{Time, Window};
-use crate::sign::Timestamp;
 use crate::trust::{Authority, Log};
 
 const CHECK: &str = "trust-root-keys";
@@ -16,7 +15,10 @@ pub(super) fn examine(instance: &Instance, now: Time) -> Vec<Finding> {
         ("certificate authority", Some(of_authorities(&root.authorities))),
         ("certificate transparency log", of_logs(&root.ct_logs)),
         ("transparency log", of_logs(&root.logs)),
-        ("timestamp authority", needs_timestamp(instance).then(|| of_authorities(&root.timestamp_authorities))),
+        (
+            "timestamp authority",
+            instance.options.needs_timestamp(root).then(|| of_authorities(&root.timestamp_authorities)),
+        ),
     ];
     let kinds = kinds.into_iter().filter_map(|(what, windows)| Some((what, windows?)));
     let findings: Vec<_> = kinds.filter_map(|(what, windows)| judge(what, &windows, now)).collect();
@@ -50,10 +52,4 @@ fn narrowest(one: Window, other: Window) -> Window {
 fn of_logs(logs: &[Log]) -> Option<Vec<Window>> {
     let usable = logs.iter().filter(|log| log.key.is_ok()).flat_map(|log| log.windows.iter().copied());
     (!logs.is_empty()).then(|| usable.collect())
-}
-
-/// Whether a timestamp is what says when: where no promise of a log does.
-fn needs_timestamp(instance: &Instance) -> bool {
-    let (root, options) = (&instance.root, &instance.options);
-    options.services.log.version != 1 || root.logs.is_empty() || options.timestamp == Timestamp::Always
 }

@@ -13,9 +13,8 @@ use crate::format::cert::Subject;
 use crate::format::id_token::Claims;
 use crate::outside::git::Seen;
 use crate::outside::http::Http;
-use crate::outside::oidc::ambient::Ambient;
 use crate::outside::oidc::{self, Asking, CheckedToken, Person, Source, WAYS_OUT, Way};
-use crate::outside::{process, terminal};
+use crate::outside::terminal;
 use crate::policy::Accepted;
 use crate::report::Identity;
 use crate::sign::Signer;
@@ -97,7 +96,7 @@ impl Here<'_> {
                 }
                 Err(stop) => (Finding::fault(CHECK, &stop, self.another(source)), Who::Unknown),
             },
-            Source::Ambient(ambient) => match missing(ambient) {
+            Source::Ambient(ambient) => match ambient.missing() {
                 Some(why) => (Finding::fault(CHECK, &format!("{source}: {why}"), self.another(source)), Who::Unknown),
                 None => (Finding::good(CHECK, &format!("from {source}, which is not asked now")), Who::Unknown),
             },
@@ -192,44 +191,13 @@ fn read(signer: &identity::Signer) -> Result<CheckedToken, Stop> {
     oidc::check(token, audience, now()?).map_err(|why| Stop::new(format!("{source}: {why}")))
 }
 
-/// What it takes to ask for a token and is not on this machine.
-fn missing(ambient: &Ambient) -> Option<String> {
-    match ambient {
-        Ambient::Printed(printed) => {
-            let program = quoted(printed, "program: ").into_iter().next()?;
-            process::find(&program).is_none().then(|| format!("{program} is not on PATH"))
-        }
-        Ambient::Spiffe(spiffe) => {
-            let socket = quoted(spiffe, "path: ").into_iter().next()?;
-            socket_fault(&socket).map(|why| format!("{socket}: {why}"))
-        }
-        Ambient::GitHub(_) | Ambient::Google(_) | Ambient::Vault(_) => None,
-    }
-}
-
-#[cfg(unix)]
-fn socket_fault(path: &str) -> Option<String> {
-    use std::os::unix::fs::FileTypeExt as _;
-    match std::path::Path::new(path).metadata() {
-        Ok(meta) if meta.file_type().is_socket() => None,
-        Ok(_) => Some("it is no socket".to_owned()),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-/// Signing speaks to none there.
-#[cfg(not(unix))]
-fn socket_fault(_: &str) -> Option<String> {
-    Some("sockets of this kind are not spoken on this system".to_owned())
-}
-
 /// How a person is asked; whether that can fail does not matter while somebody is logged in.
 fn way(person: &Person, logged_in: bool) -> Finding {
     const NAME_ONE: &str = "git config --global keyless.browser PROGRAM";
     let (why, mend) = match &person.way {
         Way::Device => return Finding::good(CHECK, &"somebody logs in, with a code that the terminal shows"),
         Way::Neither(why) => (why.as_str(), WAYS_OUT),
-        Way::Browser if has_opener(person) => return Finding::good(CHECK, &"somebody logs in, in a browser"),
+        Way::Browser if person.opener.is_there() => return Finding::good(CHECK, &"somebody logs in, in a browser"),
         Way::Browser if terminal::device().is_some() => {
             let found = "no program is there that opens a browser: whoever logs in opens the address by hand";
             return Finding::warning(CHECK, &found, NAME_ONE);
@@ -240,17 +208,6 @@ fn way(person: &Person, logged_in: bool) -> Finding {
         true => Finding::note(CHECK, &format!("nobody can log in here ({why}), and a login is kept for now")),
         false => Finding::fault(CHECK, &format!("nobody can log in here: {why}"), mend),
     }
-}
-
-fn has_opener(person: &Person) -> bool {
-    quoted(&person.opener, "[").iter().any(|program| process::find(program).is_some())
-}
-
-/// Texts that `thing` holds behind `mark` and shows in its debug form alone.
-fn quoted(thing: &impl std::fmt::Debug, mark: &str) -> Vec<String> {
-    let (shown, mark) = (format!("{thing:?}"), format!("{mark}\""));
-    let texts = shown.split(&mark).skip(1).filter_map(|rest| rest.split('"').next());
-    texts.map(|text| text.replace("\\\\", "\\")).collect()
 }
 
 /// Commits that name one address and signatures that name another puzzle whoever reads both.

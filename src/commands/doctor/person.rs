@@ -82,13 +82,7 @@ fn fallback(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
 
 /// Verifying stops at another word, where there is a program to ask.
 fn fallback_trust(settings: &Settings, seen: &[Seen]) -> Option<Finding> {
-    let why = match settings.text(FALLBACK_TRUST) {
-        Ok(None | Some(("undefined" | "pass", _))) => return None,
-        Ok(Some((other, value))) => {
-            settings.unusable(FALLBACK_TRUST, value, format!("`{other}` is neither undefined nor pass"))
-        }
-        Err(why) => why,
-    };
+    let why = gpg::passes(settings).err()?;
     let asks = settings.text(FALLBACK_PROGRAM).is_ok_and(|program| program.is_some());
     let level = if asks { Finding::fault } else { Finding::warning };
     Some(level("fallback-trust", &why, mend::taken(FALLBACK_TRUST, seen)))

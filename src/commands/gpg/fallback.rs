@@ -51,7 +51,8 @@ pub(super) fn ask(object: &Object, settings: &Settings, require_trusted: bool) -
     Ok(Some(trusted_enough(answer, require_trusted)))
 }
 
-fn passes(settings: &Settings) -> Result<bool, Stop> {
+/// Whether that program's trust is passed on.
+pub(in crate::commands) fn passes(settings: &Settings) -> Result<bool, Stop> {
     match settings.text(FALLBACK_TRUST).map_err(Stop::new)? {
         None | Some(("undefined", _)) => Ok(false),
         Some(("pass", _)) => Ok(true),

@@ -7,7 +7,7 @@ mod fallback;
 mod sign;
 mod verify;
 
-pub(in crate::commands) use fallback::find;
+pub(in crate::commands) use fallback::{find, passes};
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;

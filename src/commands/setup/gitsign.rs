@@ -74,7 +74,7 @@ impl Taken {
 /// What everybody on this machine has of it: its own file says so, and nobody's variables.
 pub(super) fn of_machine() -> Result<Foreign, Stop> {
     let ours = |seen: &Seen| seen.scope == "system" && seen.key.starts_with("gitsign.");
-    let value = |Seen { key, value, origin, .. }: Seen| ConfigValue { key, value, place: origin, trusted: true };
+    let value = |Seen { key, value, origin, .. }: Seen| ConfigValue { key, value, place: origin };
     let values: Vec<_> = git::seen().map_err(Stop::new)?.into_iter().filter(ours).map(value).collect();
     Foreign::new(&values, |_| None).map_err(Stop::new)
 }

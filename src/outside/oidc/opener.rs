@@ -47,6 +47,11 @@ impl Opener {
         Self(named.chain(own).collect())
     }
 
+    /// Whether one of its programs is on this machine.
+    pub fn is_there(&self) -> bool {
+        self.0.iter().filter_map(|words| words.first()).any(|program| process::find(program).is_some())
+    }
+
     /// Starts the first program that there is.
     pub(super) fn open(&self, address: &str) -> Result<Opened, LoginFailure> {
         check_address(address)?;

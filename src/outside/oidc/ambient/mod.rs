@@ -57,6 +57,15 @@ impl fmt::Display for Ambient {
 }
 
 impl Ambient {
+    /// What it takes to ask, and is not on this machine. Nobody is asked.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Printed(printed) => printed.missing(),
+            Self::Spiffe(spiffe) => spiffe.missing(),
+            Self::GitHub(_) | Self::Google(_) | Self::Vault(_) => None,
+        }
+    }
+
     pub(super) async fn request(&self, asking: Asking<'_>) -> Result<IdToken, SourceFailure> {
         let token = match self {
             Self::GitHub(github) => github.request(asking).await.map_err(SourceFailure::Server)?,

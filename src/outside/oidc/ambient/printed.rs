@@ -33,6 +33,10 @@ impl Printed {
         Self::new("CircleCI", "circleci", &["run", "oidc", "get", "--root-issuer", "--claims", &claims])
     }
 
+    pub(super) fn missing(&self) -> Option<String> {
+        process::find(self.program).is_none().then(|| format!("{} is not on PATH", self.program))
+    }
+
     fn new(whose: &'static str, program: &'static str, arguments: &[&str]) -> Self {
         Self { whose, program, arguments: arguments.iter().map(|&word| word.to_owned()).collect() }
     }

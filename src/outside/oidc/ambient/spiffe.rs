@@ -56,6 +56,21 @@ impl Spiffe {
         }
     }
 
+    #[cfg(unix)]
+    pub(super) fn missing(&self) -> Option<String> {
+        use std::os::unix::fs::FileTypeExt as _;
+        match std::path::Path::new(&self.path).metadata() {
+            Ok(meta) if meta.file_type().is_socket() => None,
+            Ok(_) => Some(format!("{}: it is no socket", self.path)),
+            Err(error) => Some(format!("{}: {error}", self.path)),
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn missing(&self) -> Option<String> {
+        Some(format!("{}: sockets of this kind are not spoken on this system", self.path))
+    }
+
     pub(super) async fn request(&self, asking: Asking<'_>) -> Result<Zeroizing<String>, String> {
         let late = |_| format!("{} did not answer within {} s", self.path, Duration::as_secs_f32(&asking.deadline));
         let message = JwtSvidRequest { audience: vec![asking.audience.to_owned()] }.encode_to_vec();
