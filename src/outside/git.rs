@@ -1,6 +1,7 @@
 //! git itself, asked and told by running it: its version, and its configuration files, which only it writes.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::format::printable;
@@ -94,6 +95,18 @@ impl Scope {
     }
 }
 
+/// Where its file is, or what it is named by: one place for all who write it.
+pub fn folder(scope: Scope) -> Option<PathBuf> {
+    match scope {
+        Scope::System => Some(PathBuf::from("/etc")),
+        Scope::Global => std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from),
+        Scope::Local => {
+            let printed = output(&["rev-parse", "--path-format=absolute", "--git-common-dir"]).ok()?;
+            String::from_utf8(printed).ok().map(|path| PathBuf::from(path.trim_end_matches('\n')))
+        }
+    }
+}
+
 /// A key as git prints it (section and name in lower case) with its value, none for a key without `=`.
 pub type Pair = (String, Option<String>);
 
@@ -124,15 +137,15 @@ pub fn add(scope: Scope, key: &str, value: &str) -> Result<(), Failure> {
     write(&["config", scope.flag(), "--add", key, value])
 }
 
-/// `value` in the place of the one that is exactly `was`.
+/// `value` in the place of what is exactly `was`.
 pub fn replace(scope: Scope, key: &str, was: &str, value: &str) -> Result<(), Failure> {
-    write(&["config", scope.flag(), key, value, &literally(was)])
+    write(&["config", scope.flag(), "--replace-all", key, value, &literally(was)])
 }
 
-/// Takes the one value that is exactly `value` away. By a pattern: with `--fixed-value` git 2.39 crashes when another
+/// Takes away what is exactly `value`, however often it stands there. By a pattern: with `--fixed-value` git 2.39 crashes when another
 /// value of the key has no `=`.
 pub fn unset(scope: Scope, key: &str, value: &str) -> Result<(), Failure> {
-    write(&["config", scope.flag(), "--unset", key, &literally(value)])
+    write(&["config", scope.flag(), "--unset-all", key, &literally(value)])
 }
 
 /// A file that cannot be written is named as such.

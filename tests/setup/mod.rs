@@ -156,6 +156,46 @@ fn what_somebody_changed_since_stays_theirs() {
     assert_eq!(sorted(&listed(&repo, "--global")), sorted(left));
 }
 
+/// A script that provisions the machine, and the person who does not wait for it.
+#[test]
+fn several_at_once_are_as_one() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    repo.config("gpg.format", "ssh");
+    repo.config("commit.gpgSign", "false");
+    let before = listed(&repo, "--global");
+    let config = instance(&home);
+    for args in [&["--yes", "--no-login", "--client-trust-config", &config][..], &["--undo"]] {
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(|| setup(&repo, args))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|answer| answer.code == 0), "{args:?}: {all:?}");
+        for key in ["gpg.format", "gpg.x509.program", "commit.gpgSign", "keyless.signingConfig"] {
+            let values = repo.run(["config", "--global", "--get-all", key]).text();
+            assert!(values.lines().count() <= 1, "{args:?}: {key} is {values}");
+        }
+    }
+    assert_eq!(listed(&repo, "--global"), before);
+}
+
+/// What older versions wrote when two of them ran at once is taken back too.
+#[test]
+fn what_was_set_twice_is_taken_back() {
+    let home = start(Rekor::V1);
+    let repo = person(&Git::installed(), &home);
+    repo.config("gpg.format", "ssh");
+    let before = listed(&repo, "--global");
+    setup(&repo, &["--yes", "--no-login", "--client-trust-config", &instance(&home)]).ok();
+    for key in ["keyless-setup.change", "gpg.format", "tag.gpgSign"] {
+        let values = repo.ok(["config", "--global", "--get-all", key]);
+        values.lines().for_each(|value| repo.config_add(key, value));
+    }
+    let undone = setup(&repo, &["--undo"]).ok();
+    assert!(!undone.contains("somebody"), "{undone}");
+    assert_eq!(listed(&repo, "--global"), before);
+}
+
 /// A git that kills whoever calls it, before or after its `nth` write.
 fn deadly_git(repo: &Repo, when: &str, nth: usize) -> PathBuf {
     let folder = repo.home().join("deadly");

@@ -89,9 +89,10 @@ impl Change {
             (Before::One(was), 0) if values.as_slice() == [Some(was.as_str())] => Way::Nothing,
             (Before::Absent, 0) if values.is_empty() => Way::Nothing,
             (Before::Beside, 0) => Way::Nothing,
-            (Before::One(was), 1) => Way::Replace(was.clone()),
-            (Before::Absent | Before::Beside, 1) => Way::Unset,
-            _ => Way::Theirs,
+            (_, 0) => Way::Theirs,
+            // Two that were set up at once may have set it twice.
+            (Before::One(was), _) => Way::Replace(was.clone()),
+            (Before::Absent | Before::Beside, _) => Way::Unset,
         }
     }
 
@@ -105,7 +106,7 @@ impl Change {
         git::unset(scope, JOURNAL, &self.written_as(number))
     }
 
-    /// What is written down in `file` with its numbers, oldest first.
+    /// What is written down in `file` with its numbers, oldest first; once what two that were set up at once wrote twice.
     pub(super) fn written(file: &[Pair]) -> Result<Vec<(usize, Self)>, String> {
         let wrong = |text: &str| format!("`{text}` in {JOURNAL} is not what set-up writes there");
         let read = |text: Option<&str>| {
@@ -114,6 +115,7 @@ impl Change {
         };
         let mut changes = values(file, JOURNAL).into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         changes.sort_by_key(|(number, _)| *number);
+        changes.dedup();
         Ok(changes)
     }
 
@@ -217,7 +219,7 @@ mod tests {
         assert_eq!(way(Before::Absent, &[Some("x509")]), Way::Unset);
         assert_eq!(way(Before::Absent, &[]), Way::Nothing);
         assert_eq!(way(Before::Absent, &[Some("openpgp")]), Way::Theirs);
-        assert_eq!(way(Before::Absent, &[Some("x509"), Some("x509")]), Way::Theirs);
+        assert_eq!(way(Before::Absent, &[Some("x509"), Some("x509")]), Way::Unset);
         assert_eq!(way(one(), &[Some("x509")]), Way::Replace("ssh".into()));
         assert_eq!(way(one(), &[Some("ssh")]), Way::Nothing);
         assert_eq!(way(one(), &[]), Way::Theirs);

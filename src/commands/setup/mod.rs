@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::instance::lists;
 use super::session::committer;
@@ -21,12 +22,16 @@ use crate::config::{SIGNING_CONFIG, Settings, TRUSTED_IDENTITY, TRUSTED_ROOT};
 use crate::format::printable;
 use crate::outside::files;
 use crate::outside::git::{self, Pair, Scope, Seen};
+use crate::outside::session::{NoTurn, Turn};
 use crate::policy::Accepted;
 use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 
 use change::Change;
 use gitsign::Taken;
 use trial::Shown;
+
+/// How long others may take who write the same file.
+const TURN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
@@ -73,7 +78,7 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
         ask(args.yes, "Set these?")?;
     }
     taken.write()?;
-    apply(scope, &file, &changes)?;
+    set(scope, &wanted, &changes)?;
     let effective = is_effective(&wanted)?;
     let tried = if introduces { introduce(args, scope)? } else { Tried::Not };
     match tried {
@@ -289,6 +294,34 @@ fn agreed(question: &str) -> Result<Option<bool>, Stop> {
     Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
 
+/// What was shown, and agreed to, is what is set: others may have written the file while the person read.
+fn set(scope: Scope, wanted: &[(&str, String)], shown: &[Change]) -> Result<(), Stop> {
+    let _alone = alone(scope)?;
+    let file = git::read(scope).map_err(Stop::new)?;
+    let changes = changes(&file, wanted)?;
+    match changes.is_empty() || changes == shown {
+        true => apply(scope, &file, &changes),
+        false => Err(Stop::new(format!(
+            "git's {} configuration was changed meanwhile; nothing was set: run it again, to see what it sets now",
+            scope.name()
+        ))),
+    }
+}
+
+/// What is read stays so until what follows from it is written. Nothing where no such turn can be had: then each change
+/// is still whole, since git itself locks its file for it.
+fn alone(scope: Scope) -> Result<Option<Turn>, Stop> {
+    let Some(folder) = git::folder(scope) else { return Ok(None) };
+    match Turn::take_at(&folder, TURN_DEADLINE, || complain("another set-up is going on; waiting for it")) {
+        Ok(turn) => Ok(Some(turn)),
+        Err(NoTurn::NoPlace(_)) => Ok(None),
+        Err(NoTurn::Late(limit)) => Err(Stop::new(format!(
+            "another set-up has been writing for {} s; nothing was set: run it again when that has ended",
+            limit.as_secs()
+        ))),
+    }
+}
+
 /// One after the other, each written down first. Run again, it goes on where it was interrupted.
 fn apply(scope: Scope, file: &[Pair], changes: &[Change]) -> Result<(), Stop> {
     let written = Change::written(file).map_err(Stop::new)?;
@@ -352,6 +385,7 @@ fn introduce(args: &cli::Setup, scope: Scope) -> Result<Tried, Stop> {
 }
 
 fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
+    let _alone = alone(scope)?;
     let file = git::read(scope).map_err(Stop::new)?;
     let settings = super::settings(Path::new("."))?;
     if super::trusted_identities(&settings)?.contains(who) {

@@ -44,8 +44,17 @@ impl Turn {
         Self::take_in(&folder.map_err(|why| NoTurn::NoPlace(why.to_owned()))?, deadline, waiting)
     }
 
+    /// A turn at what is in `folder`, for whoever asks for it in the same way; no file is left there.
+    pub fn take_at(folder: &Path, deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
+        let file = File::open(folder).map_err(|error| NoTurn::NoPlace(format!("{}: {error}", folder.display())))?;
+        Self::wait(file, deadline, waiting)
+    }
+
     fn take_in(folder: &Path, deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
-        let file = lock_file(folder).map_err(NoTurn::NoPlace)?;
+        Self::wait(lock_file(folder).map_err(NoTurn::NoPlace)?, deadline, waiting)
+    }
+
+    fn wait(file: File, deadline: Duration, waiting: impl FnOnce()) -> Result<Self, NoTurn> {
         let began = Instant::now();
         let mut waiting = Some(waiting);
         loop {
