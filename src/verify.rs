@@ -16,12 +16,12 @@ mod validity;
 
 use crate::format::bundle;
 use crate::format::cert::Certificate;
-use crate::format::object::{Object, ObjectFormat};
+use crate::format::object::Object;
 use crate::format::time::Time;
 use crate::format::{Malformed, hex};
-use crate::key::{Memo, sha1_of, sha256_of};
+use crate::key::{Memo, sha1_of};
 use crate::policy::{Circumstance, Policy};
-use crate::report::{CertificateFact, Check, Facts, Identity, Reason, Report, Step};
+use crate::report::{Check, Facts, Identity, Reason, Report, Step};
 use crate::trust::TrustRoot;
 
 /// Judges objects under one trust root. Cheap to make, shared between threads.
@@ -47,8 +47,9 @@ impl<'a> Verifier<'a> {
     /// The eight steps. `now` decides one thing: a verified time later than it is unknown.
     pub fn verify(&self, object: &Object, now: Time) -> Verified {
         let (root, memo) = (self.root, self.memo);
-        let armor = Stage::of(object::check_object(object));
-        let signature = armor.then("step 1", |der| cms::verify_signature(der, object.payload(), memo));
+        let id = object::id(object);
+        let armor = Stage::of(object::verify_object(object, id.as_deref()));
+        let signature = armor.then("step 1", |armor| cms::verify_signature(armor, object.payload(), memo));
         let leaf = signature.then("step 2", |signature| chain::verify_issuer(signature.leaf(), root, memo));
         let sct = match root.ct_logs.is_empty() {
             true => Stage::Waived("the trust root lists no certificate transparency log"),
@@ -72,7 +73,7 @@ impl<'a> Verifier<'a> {
 
         let named = signature.held().filter(|_| leaf.held().is_some() && sct.stands() && identity.held().is_some());
         let facts = Facts {
-            object: object.stored().map(|stored| hex(&object_id(object, &stored.raw, stored.format))),
+            object: id,
             kind: Some(object.kind()),
             identity: named.and(identity.held()).map(profile::ProvenIdentity::fact),
             times: times.held().map(time::VerifiedTimes::facts).unwrap_or_default(),
@@ -81,7 +82,11 @@ impl<'a> Verifier<'a> {
             tag: named.and_then(|_| object.tag()),
             instance: root.instance.clone(),
             trust_root: root.digest,
-            fingerprint: armor.held().and_then(|der| cms::claimed_leaf(der)).map(|leaf| hex(&sha1_of(&[leaf.der()]))),
+            fingerprint: signature
+                .held()
+                .map(|signature| signature.leaf().clone())
+                .or_else(|| armor.held().and_then(cms::claimed_leaf))
+                .map(|leaf| hex(&sha1_of(&[leaf.der()]))),
             notes: [
                 entry.held().and_then(entry::VerifiedEntry::note),
                 times.held().and_then(time::VerifiedTimes::note),
@@ -183,20 +188,12 @@ pub fn verify_issued(leaf: &Certificate, root: &TrustRoot, memo: &Memo) -> Resul
     Ok(identity.fact())
 }
 
-/// git's name for the bytes: hash of `kind length NUL` and the bytes.
-fn object_id(object: &Object, raw: &[u8], format: ObjectFormat) -> Vec<u8> {
-    let header = format!("{} {}\0", object.kind().name(), raw.len());
-    match format {
-        ObjectFormat::Sha1 => sha1_of(&[header.as_bytes(), raw]).to_vec(),
-        ObjectFormat::Sha256 => sha256_of(&[header.as_bytes(), raw]).to_vec(),
-    }
-}
-
 /// The Sigstore bundle of an object whose signature verifies (step 2); none else. Its body is rebuilt here, so that
 /// other verifiers see what we judged.
 pub fn bundle(object: &Object) -> Result<Option<serde_json::Value>, Malformed> {
     let memo = Memo::new();
-    let signature = object::check_object(object).and_then(|der| cms::verify_signature(&der, object.payload(), &memo));
+    let armor = object::verify_object(object, object::id(object).as_deref());
+    let signature = armor.and_then(|armor| cms::verify_signature(&armor, object.payload(), &memo));
     let Ok(signature) = signature else { return Ok(None) };
     let entry = entry::with_body(&signature);
     bundle::to_json(&bundle::Parts {
@@ -207,14 +204,4 @@ pub fn bundle(object: &Object) -> Result<Option<serde_json::Value>, Malformed> {
         tokens: &time::tokens(&signature),
     })
     .map(Some)
-}
-
-impl chain::IssuedLeaf<'_> {
-    fn fact(&self) -> CertificateFact {
-        CertificateFact {
-            sha256: crate::key::sha256(self.leaf().der()),
-            serial: self.leaf().serial().to_vec(),
-            validity: self.validity(),
-        }
-    }
 }

@@ -11,8 +11,8 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use super::Malformed;
 use super::time::{Time, Window};
 
-/// Everything that Fulcio writes into a certificate begins with this arc.
-pub const FULCIO_ARC: &str = "1.3.6.1.4.1.57264.1.";
+/// Everything that Fulcio writes into a certificate is below this arc.
+pub const FULCIO_ARC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1");
 /// id-kp-codeSigning (RFC 5280 section 4.2.1.12).
 pub const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 /// id-kp-timeStamping (RFC 3161 section 2.3).
@@ -174,7 +174,7 @@ impl Certificate {
 
     /// Whether any of Fulcio's extensions is in it: what makes a signature keyless.
     pub fn is_fulcio(&self) -> bool {
-        self.extensions().iter().any(|extension| extension.extn_id.to_string().starts_with(FULCIO_ARC))
+        self.extensions().iter().any(|extension| extension.extn_id.starts_with(FULCIO_ARC))
     }
 
     /// The first extension object identifier that stands in it twice (RFC 5280 section 4.2 forbids that).
@@ -226,8 +226,9 @@ impl Certificate {
             Err(_) => String::from_utf8_lossy(bytes).into_owned(),
         };
         let named = |extension: &x509_cert::ext::Extension| {
-            let id = extension.extn_id.to_string();
-            let number: usize = id.strip_prefix(FULCIO_ARC)?.parse().ok()?;
+            let id = extension.extn_id;
+            let is_named = id.starts_with(FULCIO_ARC) && id.len() == FULCIO_ARC.len() + 1;
+            let number = usize::try_from(id.arcs().last().filter(|_| is_named)?).ok()?;
             let name = FULCIO_EXTENSIONS.get(number.checked_sub(1)?).copied().unwrap_or("unknown");
             Some((format!(".1.{number} {name}"), text(extension.extn_value.as_bytes())))
         };

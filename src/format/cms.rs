@@ -179,6 +179,16 @@ impl SignedData {
         &self.certificates
     }
 
+    /// Whether the signer's certificate carries Fulcio's extensions; where the signer names none inside, any of them.
+    pub fn is_keyless(&self) -> bool {
+        let names = |certificate: &&Certificate| self.signer_infos().any(|signer| signer.is(certificate));
+        let named: Vec<_> = self.certificates.iter().filter(names).collect();
+        match named.is_empty() {
+            true => self.certificates.iter().any(Certificate::is_fulcio),
+            false => named.iter().any(|certificate| certificate.is_fulcio()),
+        }
+    }
+
     /// How many SignerInfos there are.
     pub fn signers(&self) -> usize {
         self.parsed.signer_infos.0.len()
@@ -308,15 +318,11 @@ pub enum Family {
 
 /// See [`Family`].
 pub fn family(bytes: &[u8]) -> Family {
-    let Some(signed) = SignedData::parse_leniently(bytes) else { return Family::Unreadable };
-    let names = |certificate: &&Certificate| signed.signer_infos().any(|signer| signer.is(certificate));
-    let named: Vec<_> = signed.certificates.iter().filter(names).collect();
-    // Where the signer names nobody inside, what is inside decides.
-    let keyless = match named.is_empty() {
-        true => signed.certificates.iter().any(Certificate::is_fulcio),
-        false => named.iter().any(|certificate| certificate.is_fulcio()),
-    };
-    if keyless { Family::Keyless } else { Family::Foreign }
+    match SignedData::parse_leniently(bytes) {
+        None => Family::Unreadable,
+        Some(signed) if signed.is_keyless() => Family::Keyless,
+        Some(_) => Family::Foreign,
+    }
 }
 
 /// Whether another program may be asked: one signer, whose certificate is inside, and no certificate of Fulcio is; and

@@ -11,8 +11,8 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, aws_lc_
 
 use crate::format::cert::Certificate;
 use crate::format::time::{Time, Window};
-use crate::key::{KeyKind, Memo, PublicKey};
-use crate::report::Reason;
+use crate::key::{KeyKind, Memo, PublicKey, sha256};
+use crate::report::{CertificateFact, Reason};
 use crate::trust::{Authority, TrustRoot};
 
 /// A leaf with the authority that issued it.
@@ -42,6 +42,14 @@ impl<'r> IssuedLeaf<'r> {
     /// The certificates above the leaf, the issuer first.
     pub(super) fn above(&self) -> &'r [Certificate] {
         self.above
+    }
+
+    pub(super) fn fact(&self) -> CertificateFact {
+        CertificateFact {
+            sha256: sha256(self.leaf.der()),
+            serial: self.leaf.serial().to_vec(),
+            validity: self.validity,
+        }
     }
 
     pub(super) fn detail(&self) -> String {

@@ -12,6 +12,7 @@ use crate::format::cms::{
 use crate::format::{Malformed, hex};
 use crate::key::{Hash, KeyKind, Memo, PublicKey, sha256};
 use crate::report::Reason;
+use crate::verify::object::SoleArmor;
 
 /// sha256WithRSAEncryption (RFC 4055 section 5).
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
@@ -56,8 +57,8 @@ impl VerifiedSignature {
     }
 }
 
-pub(super) fn verify_signature(der: &[u8], payload: &[u8], memo: &Memo) -> Result<VerifiedSignature, Reason> {
-    let cms = keyless(der)?;
+pub(super) fn verify_signature(armor: &SoleArmor, payload: &[u8], memo: &Memo) -> Result<VerifiedSignature, Reason> {
+    let cms = keyless(armor.der())?;
     check_profile(&cms)?;
     let signer = cms.signer().ok_or_else(|| Reason::CmsProfile("no signer".into()))?;
     let leaf =
@@ -76,17 +77,19 @@ pub(super) fn verify_signature(der: &[u8], payload: &[u8], memo: &Memo) -> Resul
 }
 
 /// The certificate that the signature names, whatever it is worth: for messages and status lines.
-pub(super) fn claimed_leaf(der: &[u8]) -> Option<Certificate> {
-    let cms = SignedData::parse(der).ok()?;
+pub(super) fn claimed_leaf(armor: &SoleArmor) -> Option<Certificate> {
+    let cms = SignedData::parse(armor.der()).ok()?;
     let signer = cms.signer()?;
     cms.certificates().iter().find(|certificate| signer.is(certificate)).cloned()
 }
 
-/// Only what is keyless is judged strictly; for anything else somebody else should be asked.
+/// Only what is keyless is judged strictly; for anything else somebody else should be asked. Strictly first, since nearly
+/// everything is good: whoever does not read so may still be somebody else's.
 fn keyless(der: &[u8]) -> Result<SignedData, Reason> {
-    match cms::family(der) {
-        Family::Foreign => Err(Reason::NotKeyless),
-        Family::Keyless | Family::Unreadable => SignedData::parse(der).map_err(Reason::CmsMalformed),
+    match SignedData::parse(der) {
+        Ok(cms) if cms.is_keyless() => Ok(cms),
+        Err(why) if cms::family(der) != Family::Foreign => Err(Reason::CmsMalformed(why)),
+        Ok(_) | Err(_) => Err(Reason::NotKeyless),
     }
 }
 

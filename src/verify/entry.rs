@@ -15,7 +15,7 @@ use crate::report::{EntryFact, Reason};
 use crate::trust::{Log, TrustRoot};
 
 /// gitsign's arc for entries. Its prototype of January 2023 wrote nine attributes there, from .0 to .8.
-const ENTRY_ARC: &str = "1.3.6.1.4.1.57264.3.";
+const ENTRY_ARC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.3");
 
 /// A log of the trust root includes this signature.
 pub(super) struct VerifiedEntry<'r> {
@@ -120,7 +120,7 @@ fn embedded(signature: &VerifiedSignature) -> Result<Entry, Reason> {
 }
 
 fn has_prototype(signature: &VerifiedSignature) -> bool {
-    let prototype = |id: ObjectIdentifier| id != LOG_ENTRY && id.to_string().starts_with(ENTRY_ARC);
+    let prototype = |id: ObjectIdentifier| id != LOG_ENTRY && id.starts_with(ENTRY_ARC);
     signature.unsigned().iter().any(|attribute| prototype(attribute.oid))
 }
 

@@ -2,12 +2,22 @@
 
 use crate::format::cms::{self, ArmorFault, Family, MAX_ARMOR_BYTES};
 use crate::format::hex;
-use crate::format::object::{Fault, MAX_OBJECT_BYTES, Object};
+use crate::format::object::{Fault, MAX_OBJECT_BYTES, Object, ObjectFormat};
+use crate::key::{sha1_of, sha256_of};
 use crate::report::Reason;
 
-/// The DER inside the one armor.
-pub(super) fn check_object(object: &Object) -> Result<Vec<u8>, Reason> {
-    check_id(object)?;
+/// The bytes inside the object's one armor. Nothing is known of what they say.
+pub(super) struct SoleArmor(Vec<u8>);
+
+impl SoleArmor {
+    pub(super) fn der(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// `id` is computed from the bytes that are stored, where they are.
+pub(super) fn verify_object(object: &Object, id: Option<&str>) -> Result<SoleArmor, Reason> {
+    check_id(object, id)?;
     match object.fault() {
         Some(Fault::SeveralSignatures) => return Err(Reason::SignaturesSeveral),
         Some(Fault::UnknownHeader(name)) => return Err(Reason::SignatureHeaderUnknown(name.clone())),
@@ -19,7 +29,19 @@ pub(super) fn check_object(object: &Object) -> Result<Vec<u8>, Reason> {
     if object.signature().is_empty() {
         return Err(Reason::SignatureMissing);
     }
-    cms::dearmor(object.signature()).map_err(|fault| armor_reason(fault, object.signature()))
+    cms::dearmor(object.signature()).map(SoleArmor).map_err(|fault| armor_reason(fault, object.signature()))
+}
+
+/// git's name for the bytes that are stored, in hexadecimal: the hash of `kind length NUL` and the bytes. None where git
+/// kept them.
+pub(super) fn id(object: &Object) -> Option<String> {
+    let stored = object.stored()?;
+    let header = format!("{} {}\0", object.kind().name(), stored.raw.len());
+    let parts = [header.as_bytes(), &stored.raw];
+    Some(match stored.format {
+        ObjectFormat::Sha1 => hex(&sha1_of(&parts)),
+        ObjectFormat::Sha256 => hex(&sha256_of(&parts)),
+    })
 }
 
 /// Other programs' armor may look as it likes: first whose it is, then how well it was written.
@@ -36,9 +58,12 @@ fn armor_reason(fault: ArmorFault, armor: &[u8]) -> Reason {
 }
 
 /// Whoever read the object may have been given other bytes: replaced, corrupt, or a store that does not check.
-fn check_id(object: &Object) -> Result<(), Reason> {
-    let Some(stored) = object.stored() else { return Ok(()) };
-    let Some(asked) = &stored.asked else { return Ok(()) };
-    let computed = hex(&super::object_id(object, &stored.raw, stored.format));
-    if *asked == computed { Ok(()) } else { Err(Reason::ObjectIdMismatch { asked: asked.clone(), computed }) }
+fn check_id(object: &Object, id: Option<&str>) -> Result<(), Reason> {
+    let asked = object.stored().and_then(|stored| stored.asked.as_deref());
+    match (asked, id) {
+        (Some(asked), Some(computed)) if asked != computed => {
+            Err(Reason::ObjectIdMismatch { asked: asked.to_owned(), computed: computed.to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
