@@ -13,6 +13,10 @@ use crate::corpus::rows;
 /// Objects of the corpus that are taken: every thirtieth.
 const STRIDE: usize = 30;
 
+/// Of a real Rekor.
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaChzY6SBykENWFeVkYZev5sFlf73\n\
+                   9fuEZFUV+a0zner/qws2k/aqxkmTeNPnfkBG99myyhorFXdgAS+83P5llw==\n-----END PUBLIC KEY-----\n";
+
 /// A folder for each target, a file for each seed; named by its hash, so that nothing is there twice.
 struct Seeds(PathBuf);
 
@@ -96,6 +100,22 @@ fn write_fuzz_seeds() {
     for text in ["alice@example.com https://issuer.test/a%20b", "alice%40example.com x\ny", "\u{202e}"] {
         seeds.put("identity", text.as_bytes());
     }
+    let good =
+        format!("GOODSIG {0} /CN=Carol\n[GNUPG:] VALIDSIG {0} 2026-11-21 1795262400 0 0 0 1 8 00", "AB".repeat(20));
+    for said in
+        [good.as_str(), "BADSIG 00 x", "REVKEYSIG 00 x", "ERRSIG 00 0 0 00 0 9", "GOODSIG 00 x\n[GNUPG:] BADSIG 00 x"]
+    {
+        for trust in ["UNDEFINED", "FULLY 0 shell", "NEVER"] {
+            seeds.put("status", format!("[GNUPG:] NEWSIG\n[GNUPG:] {said}\n[GNUPG:] TRUST_{trust}\n").as_bytes());
+        }
+    }
+    let pem = |name: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)).unwrap()
+    };
+    seeds.put(
+        "parts",
+        [pem("leaf.pem"), KEY.into(), KEY.into(), pem("leaf.pem"), "https://x.test".into()].join("\0").as_bytes(),
+    );
     for text in ["2026-11-21T11:59:59.5+01:00", "20261121115959.25Z"] {
         seeds.put("time", &[&1_700_000_000_i64.to_le_bytes(), &9_u64.to_le_bytes(), text.as_bytes()].concat());
     }
