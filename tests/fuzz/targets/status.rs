@@ -10,7 +10,10 @@ const VERDICTS: [&str; 6] = ["GOODSIG", "BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG
 
 fn verdicts(text: &str) -> Vec<&str> {
     let lines = text.split('\n').filter_map(|line| line.strip_prefix(PREFIX));
-    lines.filter_map(|line| line.trim_end_matches('\r').split(' ').next()).filter(|word| VERDICTS.contains(word)).collect()
+    lines
+        .filter_map(|line| line.trim_end_matches('\r').split(' ').next())
+        .filter(|word| VERDICTS.contains(word))
+        .collect()
 }
 
 fuzz_target!(|printed: &[u8]| {
