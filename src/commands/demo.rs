@@ -4,11 +4,11 @@
 //! failed, and says so.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use super::{Stop, stopped};
+use super::{Stop, print, stopped};
 use crate::cli;
 use crate::format::{hex, printable};
 use crate::key;
@@ -27,7 +27,7 @@ pub fn run(args: &cli::Demo) -> ExitCode {
 fn demo(args: &cli::Demo) -> Result<(), Stop> {
     let git = git::version().map_err(Stop::new)?;
     let place = Place::new(args.keep.as_deref())?;
-    say(&format!(
+    print(&format!(
         "This is git-keyless with {git}. It runs a sandbox of Sigstore on this machine, signs with the real git, and\n\
          verifies. Nothing leaves this machine, and your own git configuration is neither read nor changed."
     ))?;
@@ -46,7 +46,7 @@ fn demo(args: &cli::Demo) -> Result<(), Stop> {
 
 fn sign(room: &Room) -> Result<(), Stop> {
     title("1. Alice signs")?;
-    say(
+    print(
         "For each signature she proves who she is (here: the sandbox believes her), gets a certificate for ten minutes,\n\
          and the log's proof goes into the commit. There is no key to keep.",
     )?;
@@ -57,7 +57,7 @@ fn sign(room: &Room) -> Result<(), Stop> {
 
 fn verify(room: &Room) -> Result<(), Stop> {
     title("2. Anybody verifies, without any network")?;
-    say("The certificate is long worthless for signing; the proofs inside say that it was good when it was used.")?;
+    print("The certificate is long worthless for signing; the proofs inside say that it was good when it was used.")?;
     room.shows(&["verify-commit", "HEAD"], 0, "good signature by alice@example.com")?;
     room.shows(&["verify-tag", "v1.0"], 0, "good signature by alice@example.com")?;
     room.shows(&["log", "-1", "--show-signature"], 0, "good signature by alice@example.com")
@@ -70,18 +70,18 @@ fn tamper(room: &Room) -> Result<(), Stop> {
     let id = room.quietly(&["hash-object", "-t", "commit", "-w", "--stdin"], Some(&tampered))?;
     let id = id.trim().get(..12).unwrap_or_default().to_owned();
     room.shows(&["verify-commit", &id], 1, "the content was changed")?;
-    say("git refuses it, and shows B for bad:")?;
+    print("git refuses it, and shows B for bad:")?;
     room.shows(&["log", "-1", "--format=%G? %s", &id], 0, "B second, and a back door")
 }
 
 fn somebody_else(room: &Room) -> Result<(), Stop> {
     title("4. Bob signs, whom nobody has named")?;
-    say(
+    print(
         "His signature is as good as hers. Who may sign is another question, and yours to answer: keyless.trustedIdentity",
     )?;
     room.shows(&["-c", "user.email=bob@example.com", "commit", "-q", "--allow-empty", "-S", "-m", "by Bob"], 0, "")?;
     room.shows(&["log", "--format=%h %G? %GS %s"], 0, "U bob@example.com")?;
-    say("G is good and accepted, U is good and by somebody unknown. Where it matters, git refuses U:")?;
+    print("G is good and accepted, U is good and by somebody unknown. Where it matters, git refuses U:")?;
     room.shows(
         &["-c", "gpg.minTrustLevel=fully", "verify-commit", "HEAD"],
         1,
@@ -92,10 +92,10 @@ fn somebody_else(room: &Room) -> Result<(), Stop> {
 fn end(place: &Place) -> Result<(), Stop> {
     title("That was it")?;
     match place.temporary.is_none() {
-        false => say("Run it with --keep DIR to keep repository and sandbox and play with them."),
+        false => print("Run it with --keep DIR to keep repository and sandbox and play with them."),
         true => {
             let (sandbox, repository) = (place.path("sandbox"), place.path("repository"));
-            say(&format!(
+            print(&format!(
                 "The repository is {0}. Start the sandbox again to sign in it:\n\n  git keyless sandbox --dir '{1}' &\n  cd '{0}' && git commit -S --allow-empty -m mine && git log --show-signature",
                 repository.display(),
                 sandbox.display()
@@ -178,10 +178,10 @@ impl Room {
 
     /// Prints the command and its answer, which must be `code` and hold `expected`.
     fn shows(&self, args: &[&str], code: i32, expected: &str) -> Result<(), Stop> {
-        say(&format!("$ git {}", args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")))?;
+        print(&format!("$ git {}", args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")))?;
         let output = self.command(args).output().map_err(|error| Stop::new(format!("git cannot be run: {error}")))?;
         let answer = [output.stderr.as_slice(), output.stdout.as_slice()].map(String::from_utf8_lossy).concat();
-        answer.lines().try_for_each(|line| say(&format!("    {}", printable(line))))?;
+        answer.lines().try_for_each(|line| print(&format!("    {}", printable(line))))?;
         match output.status.code() == Some(code) && answer.contains(expected) {
             true => Ok(()),
             false => Err(Stop::new(format!(
@@ -208,12 +208,5 @@ fn quoted(word: &str) -> String {
 }
 
 fn title(text: &str) -> Result<(), Stop> {
-    say(&format!("\n{text}\n"))
-}
-
-fn say(text: &str) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+    print(&format!("\n{text}\n"))
 }

@@ -18,6 +18,7 @@ pub mod setup;
 pub mod show;
 pub mod verify;
 
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -48,9 +49,9 @@ impl Stop {
     }
 
     /// Standard output that cannot be written.
-    pub(crate) fn unwritten(error: &std::io::Error) -> Self {
+    fn unwritten(error: &io::Error) -> Self {
         let what = format!("cannot write to standard output: {error}");
-        Self { what, unread: error.kind() == std::io::ErrorKind::BrokenPipe }
+        Self { what, unread: error.kind() == io::ErrorKind::BrokenPipe }
     }
 }
 
@@ -63,10 +64,14 @@ impl std::fmt::Display for Stop {
 /// One line on standard error, in which nothing can begin another. Nobody may be there to read it, and then the answer
 /// still counts: `eprintln!` would end the program instead.
 pub(crate) fn complain(line: &str) {
-    let _ = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("git-keyless: {}\n", crate::report::printable(line)).as_bytes(),
-    );
+    let _ = io::stderr().write_all(format!("git-keyless: {}\n", crate::report::printable(line)).as_bytes());
+}
+
+/// Text and an LF on standard output, at once: a reader never waits for what is already known. A reader who is gone ends
+/// the command.
+pub(crate) fn print(text: &str) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Stop::unwritten(&error))
 }
 
 /// `text` as one word of a shell, for commands that people copy.

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::{Stop, complain, stopped};
+use super::{Stop, complain, print, stopped};
 use crate::cli::{self, SandboxCommand, SandboxToken};
 use crate::sandbox::{self, Identity, Options, Rekor, Sandbox};
 
@@ -38,7 +38,7 @@ fn announce(sandbox: &Sandbox) {
 fn token(args: &SandboxToken) -> Result<(), Stop> {
     let identity = identity(args.clone()).ok_or_else(|| Stop::new("for whom? --email EMAIL, or see -h"))?;
     let token = sandbox::mint(&args.dir, &identity).map_err(Stop::new)?;
-    writeln!(io::stdout(), "{token}").map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+    print(&token)
 }
 
 fn identity(args: SandboxToken) -> Option<Identity> {

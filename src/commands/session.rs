@@ -1,6 +1,5 @@
 //! `git keyless login`, `logout` and `whoami`: the kept credential by hand.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -10,7 +9,7 @@ use super::credential::{Applicant, expected};
 use super::instance::{Instance, instance};
 use super::kept::Found;
 use super::renewal::Renewal;
-use super::{Stop, complain, identity, now, settings, stopped, wait_for};
+use super::{Stop, complain, identity, now, print, settings, stopped, wait_for};
 use crate::cli;
 use crate::config::Settings;
 use crate::format::object::committer_email;
@@ -27,7 +26,7 @@ pub fn login() -> ExitCode {
         let signer = here.signer()?;
         let (credential, keyring) = wait_for(here.applicant(&signer).renew())?;
         let (identity, end) = (credential.identity(), credential.window().end);
-        say(&format!(
+        print(&format!(
             "logged in as {} ({}) until {}, kept in {keyring}",
             printable(identity.subject.name()),
             printable(&identity.issuer),
@@ -47,7 +46,7 @@ pub fn whoami(args: &cli::Whoami) -> ExitCode {
     answered(|here| {
         let nobody = |why: String| {
             if args.json {
-                say(&json!({ "schema": 1, "identity": null, "message": why }).to_string())?;
+                print(&json!({ "schema": 1, "identity": null, "message": why }).to_string())?;
             } else {
                 complain(&why);
             }
@@ -72,7 +71,7 @@ pub fn whoami(args: &cli::Whoami) -> ExitCode {
             None => nobody("nobody is logged in here; git keyless login does it now".to_owned()),
             Some(identity) => {
                 let window = credential.as_ref().map(|credential| credential.window());
-                say(&here.described(identity, window, renewal.as_ref(), keyring, args.json)?)?;
+                print(&here.described(identity, window, renewal.as_ref(), keyring, args.json)?)?;
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -177,14 +176,10 @@ fn forget() -> Result<ExitCode, Stop> {
             failed.join("; ")
         )));
     }
-    say(&match forgotten {
+    print(&match forgotten {
         0 => "nothing was kept".to_owned(),
         1 => "one entry forgotten".to_owned(),
         more => format!("{more} entries forgotten"),
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn say(text: &str) -> Result<(), Stop> {
-    writeln!(io::stdout().lock(), "{text}").map_err(|error| Stop::new(format!("standard output: {error}")))
 }

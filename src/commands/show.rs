@@ -1,10 +1,9 @@
 //! `git keyless show`: everything in one signature, step by step; what was verified and what is only claimed, apart.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Stop, now, settings, stopped, trust_root, trusted_identities};
+use super::{Stop, now, print, settings, stopped, trust_root, trusted_identities};
 use crate::cli;
 use crate::format::cms::{self, SignedData};
 use crate::format::entry::Entry;
@@ -47,10 +46,6 @@ fn bundle(object: &Object) -> Result<u8, Stop> {
         .ok_or_else(|| Stop::new("no bundle: this object's signature does not verify (git keyless show says why)"))?;
     print(&serde_json::to_string_pretty(&bundle).map_err(Stop::new)?)?;
     Ok(0)
-}
-
-fn print(text: &str) -> Result<(), Stop> {
-    writeln!(io::stdout().lock(), "{text}").map_err(|error| Stop::unwritten(&error))
 }
 
 fn text(rev: &str, object: &Object, report: &Report) -> String {

@@ -1,12 +1,12 @@
 //! `git keyless verify`: judges commits and tags, each for itself.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{NO_VERDICT, Stop, complain, now, settings, stopped, trust_root, trusted_identities};
+use super::{NO_VERDICT, Stop, complain, now, print, settings, stopped, trust_root, trusted_identities};
 use crate::audit;
 use crate::cli;
 use crate::config::Settings;
@@ -113,7 +113,7 @@ struct Printer {
 impl Printer {
     fn report(&mut self, rev: &str, report: &Report) -> Result<(), Stop> {
         self.worst = self.worst.max(u8::from(report.verdict() != Verdict::Good));
-        if self.json { line(&report.to_json(rev).to_string()) } else { line(&text(rev, report)) }
+        if self.json { print(&report.to_json(rev).to_string()) } else { print(&text(rev, report)) }
     }
 
     fn unreadable(&mut self, rev: &str, error: &Unreadable) -> Result<(), Stop> {
@@ -122,17 +122,11 @@ impl Printer {
             complain(&error.to_string());
             return Ok(());
         }
-        line(
+        print(
             &json!({ "schema": 1, "rev": rev, "error": { "code": error.code(), "message": error.to_string() } })
                 .to_string(),
         )
     }
-}
-
-/// Flushed line by line, so that a reader never waits for what is already known.
-fn line(text: &str) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Stop::unwritten(&error))
 }
 
 /// For people: the verdict and what was judged, then why or who and when.
@@ -169,7 +163,7 @@ fn good_lines(report: &Report) -> Vec<String> {
     }
     lines.extend(facts.times.iter().map(|(source, time)| format!("  at {time} ({})", source.name())));
     lines.extend(
-        facts.entries.iter().map(|entry| format!("  logged in {} as entry {}", printable(&entry.log), entry.index)),
+        facts.entries.iter().map(|entry| format!("  entry {} in the log {}", entry.index, printable(&entry.log))),
     );
     lines
 }

@@ -12,13 +12,12 @@ mod mend;
 mod person;
 mod public;
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Stop, settings, stopped};
+use super::{Stop, print, settings, stopped};
 use crate::cli;
 use crate::format::printable;
 use crate::outside::git::{self, Seen};
@@ -26,7 +25,7 @@ use crate::outside::git::{self, Seen};
 /// Runs it. 0 when nothing would stop signing or verifying, 1 when something does, 2 when that cannot be said.
 pub fn run(args: &cli::Doctor) -> ExitCode {
     match examine(args) {
-        Ok(findings) => print(&findings, args.json).unwrap_or_else(|stop| stopped(&stop)),
+        Ok(findings) => answer(&findings, args.json).unwrap_or_else(|stop| stopped(&stop)),
         Err(stop) => stopped(&stop),
     }
 }
@@ -131,7 +130,7 @@ impl Finding {
     }
 }
 
-fn print(findings: &[Finding], as_json: bool) -> Result<ExitCode, Stop> {
+fn answer(findings: &[Finding], as_json: bool) -> Result<ExitCode, Stop> {
     let signs = findings.iter().all(|finding| finding.level != Level::Fault);
     let text = match as_json {
         true => {
@@ -146,7 +145,7 @@ fn print(findings: &[Finding], as_json: bool) -> Result<ExitCode, Stop> {
             format!("{lines}{last}\n")
         }
     };
-    io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Stop::unwritten(&error))?;
+    print(text.trim_end())?;
     Ok(if signs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{say, text};
+use super::text;
 use crate::commands::Stop;
+use crate::commands::print;
 use crate::config::{Foreign, SIGNING_CONFIG, TRUSTED_ROOT};
 use crate::format::{hex, printable};
 use crate::key;
@@ -27,7 +28,7 @@ impl Taken {
         for mapped in foreign.mapped(own_instance) {
             match mapped.ours {
                 Ok((key, value)) => taken.wanted.push((key, value)),
-                Err(why) => say(&format!("left: {} in {}: {why}", mapped.name, printable(&mapped.place)))?,
+                Err(why) => print(&format!("left: {} in {}: {why}", mapped.name, printable(&mapped.place)))?,
             }
         }
         if own_instance {

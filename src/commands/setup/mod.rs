@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::instance::lists;
 use super::session::committer;
-use super::{Stop, complain, stopped};
+use super::{Stop, complain, print, stopped};
 use crate::cli;
 use crate::config::{SIGNING_CONFIG, Settings, TRUSTED_IDENTITY, TRUSTED_ROOT};
 use crate::format::printable;
@@ -69,7 +69,7 @@ fn set_up(args: &cli::Setup, scope: Scope) -> Result<ExitCode, Stop> {
         in_homes(&wanted)?;
     }
     if introduces {
-        say("Then a login, and its identity goes into keyless.trustedIdentity (not with --no-login).")?;
+        print("Then a login, and its identity goes into keyless.trustedIdentity (not with --no-login).")?;
     }
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
@@ -99,7 +99,7 @@ fn taken(args: &cli::Setup, scope: Scope, own_instance: bool) -> Result<Taken, S
     let settings = super::settings(Path::new("."))?;
     let takes_over = !own_instance && !args.verify_only && is_gitsigns(&settings)?;
     if takes_over && !args.from_gitsign {
-        say("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
+        print("only gitsign's settings say where to sign: they are taken over, as with --from-gitsign")?;
     }
     match args.from_gitsign || takes_over {
         true => Taken::read(settings.foreign(), own_instance, settings.git_dir()),
@@ -111,7 +111,7 @@ fn taken_for_machine(args: &cli::Setup, own_instance: bool) -> Result<Taken, Sto
     let machines = gitsign::of_machine()?;
     let has_instance = machines.signing_config().map_err(Stop::new)?.is_some();
     if !has_instance && super::settings(Path::new(".")).and_then(|own| is_gitsigns(&own)).unwrap_or(false) {
-        say("note: gitsign's settings in files and variables of yours do not count: the machine is everybody's")?;
+        print("note: gitsign's settings in files and variables of yours do not count: the machine is everybody's")?;
     }
     match (args.from_gitsign, has_instance && !own_instance) {
         (false, _) => Ok(Taken::default()),
@@ -254,7 +254,7 @@ fn in_homes(wanted: &[(&str, String)]) -> Result<(), Stop> {
             || own.as_ref().is_some_and(|home| path.starts_with(home))
     };
     wanted.iter().filter(|(_, value)| is_home(Path::new(value))).try_for_each(|(key, value)| {
-        say(&format!("note: {key} = {} is in somebody's home folder: others may not reach it", printable(value)))
+        print(&format!("note: {key} = {} is in somebody's home folder: others may not reach it", printable(value)))
     })
 }
 
@@ -265,10 +265,10 @@ fn changes(file: &[Pair], wanted: &[(&str, String)]) -> Result<Vec<Change>, Stop
 
 fn show(git: &str, scope: Scope, changes: &[Change]) -> Result<(), Stop> {
     if changes.is_empty() {
-        return say(&format!("{git}: its {} configuration is as set-up would make it.", scope.name()));
+        return print(&format!("{git}: its {} configuration is as set-up would make it.", scope.name()));
     }
-    say(&format!("{git}: its {} configuration gets", scope.name()))?;
-    changes.iter().try_for_each(|change| say(&format!("  {change}")))
+    print(&format!("{git}: its {} configuration gets", scope.name()))?;
+    changes.iter().try_for_each(|change| print(&format!("  {change}")))
 }
 
 /// Asks the person at the terminal; there, or by `--yes`, somebody must have agreed.
@@ -346,7 +346,7 @@ fn is_effective(wanted: &[(&str, String)]) -> Result<bool, Stop> {
         let same = last.value.as_deref() == Some(now) || last.value.is_none() && now == "true";
         if !same {
             effective = false;
-            say(&format!("note: here git reads {}", shadow(key, last)))?;
+            print(&format!("note: here git reads {}", shadow(key, last)))?;
         }
     }
     Ok(effective)
@@ -393,29 +393,26 @@ fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
     }
     let Some(change) = Change::plan_list(&file, TRUSTED_IDENTITY, &who.to_string()) else { return Ok(()) };
     apply(scope, &file, std::slice::from_ref(&change))?;
-    say(&format!("  {change}"))
+    print(&format!("  {change}"))
 }
 
 /// What comes now, the look of a commit last where one was made.
 fn farewell(args: &cli::Setup, scope: Scope, effective: bool, shown: Option<&Shown>) -> Result<(), Stop> {
     let undo = format!("Undo: git keyless setup --{} --undo", scope.name());
     if !effective {
-        return say(&format!("What outranks it decides here until that is gone: git keyless doctor says more. {undo}"));
+        return print(&format!(
+            "What outranks it decides here until that is gone: git keyless doctor says more. {undo}"
+        ));
     }
     if args.verify_only {
-        return say(&format!("git log --show-signature now judges keyless signatures. {undo}"));
+        return print(&format!("git log --show-signature now judges keyless signatures. {undo}"));
     }
-    say(&format!(
+    print(&format!(
         "From now on git commit and git tag -s sign: each signature asks who you are, unless you have just said so.\n\
          A plain git tag NAME makes a signed tag, too, and asks for its message.\n\
          See them with git log --show-signature, or git keyless show. {undo}"
     ))?;
     let Some(Shown { lines, letter }) = shown else { return Ok(()) };
-    say(&format!("Of such a commit git log says {letter} for %G?, and with --show-signature:"))?;
-    lines.iter().try_for_each(|line| say(&format!("  {}", printable(line))))
-}
-
-fn say(text: &str) -> Result<(), Stop> {
-    writeln!(io::stdout().lock(), "{text}")
-        .map_err(|error| Stop::new(format!("cannot write to standard output: {error}")))
+    print(&format!("Of such a commit git log says {letter} for %G?, and with --show-signature:"))?;
+    lines.iter().try_for_each(|line| print(&format!("  {}", printable(line))))
 }

@@ -7,10 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{agreed, say};
+use super::agreed;
 use crate::commands::instance::{Instance, instance};
 use crate::commands::session::committer;
-use crate::commands::{Stop, identity, now, publicity, settings, wait_for};
+use crate::commands::{Stop, identity, now, print, publicity, settings, wait_for};
 use crate::config::Settings;
 use crate::format::hex;
 use crate::format::object::{Kind, Object, ObjectFormat};
@@ -39,7 +39,7 @@ pub(super) fn run(yes: bool, scope: Scope) -> Result<Option<Introduced>, Stop> {
         let wanted = yes || agreed(QUESTION)? == Some(true);
         return if wanted { sign(&instance.root, scope).map(Some) } else { Ok(None) };
     }
-    say(
+    print(
         "Signatures of a public instance are public: each puts your address or name into a log that anybody can read,\n\
          for ever, at the moment the certificate is issued.",
     )?;
@@ -112,10 +112,10 @@ impl Introduced {
     pub(super) fn judge(&self) -> Result<Option<Shown>, Stop> {
         let who = &self.who;
         match &self.trial {
-            None => say(&format!("You are {who}.")).map(|()| None),
+            None => print(&format!("You are {who}.")).map(|()| None),
             Some(Trial { room, id }) => {
                 room.git(&["-c", "gpg.minTrustLevel=fully", "verify-commit", id], b"")?;
-                say(&format!("You are {who}: a trial commit was signed, and git verifies it."))?;
+                print(&format!("You are {who}: a trial commit was signed, and git verifies it."))?;
                 let printed = room.git(&["log", "-1", "--no-color", "--show-signature", "--format=%G?", id], b"")?;
                 Ok(printed.trim_end().rsplit_once('\n').map(|(lines, letter)| Shown {
                     lines: lines.lines().map(str::to_owned).collect(),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use super::change::{Change, Way};
-use super::{alone, gitsign, say};
-use crate::commands::{Stop, shell_word};
+use super::{alone, gitsign};
+use crate::commands::{Stop, print, shell_word};
 use crate::format::printable;
 use crate::outside::git::{self, Scope};
 
@@ -14,10 +14,10 @@ pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
     let _alone = if dry { None } else { alone(scope)? };
     let written = Change::written(&git::read(scope).map_err(Stop::new)?).map_err(Stop::new)?;
     if written.is_empty() {
-        say(&format!("set-up has changed nothing in git's {} configuration{}", scope.name(), elsewhere(scope)))?;
+        print(&format!("set-up has changed nothing in git's {} configuration{}", scope.name(), elsewhere(scope)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    say(&format!("git's {} configuration:", scope.name()))?;
+    print(&format!("git's {} configuration:", scope.name()))?;
     for (number, change) in written.iter().rev() {
         // Anew for each: the one before may have put back what this one set.
         let file = git::read(scope).map_err(Stop::new)?;
@@ -32,7 +32,7 @@ pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
     let files: BTreeSet<_> =
         written.iter().map(|(_, change)| &change.now).filter(|name| gitsign::wrote(name)).collect();
     for name in files {
-        say(&format!("  {} stays, since other repositories may name it; remove it if none does", printable(name)))?;
+        print(&format!("  {} stays, since other repositories may name it; remove it if none does", printable(name)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,10 +40,10 @@ pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
 fn report(change: &Change, way: &Way, scope: Scope) -> Result<(), Stop> {
     let (key, now) = (&change.key, printable(&change.now));
     match way {
-        Way::Nothing => say(&format!("  {key}: was back already")),
-        Way::Unset => say(&format!("  {key} = {now} goes")),
-        Way::Replace(was) => say(&format!("  {key} = {} again", printable(was))),
-        Way::Theirs => say(&format!(
+        Way::Nothing => print(&format!("  {key}: was back already")),
+        Way::Unset => print(&format!("  {key} = {now} goes")),
+        Way::Replace(was) => print(&format!("  {key} = {} again", printable(was))),
+        Way::Theirs => print(&format!(
             "  {key}: somebody has changed it since, so it stays; set-up found {} and set {now}: git config --{} --get-all {}",
             change.before,
             scope.name(),
