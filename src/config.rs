@@ -30,6 +30,8 @@ pub const TRUSTED_ROOT: &str = "keyless.trustedRoot";
 pub const SIGNING_CONFIG: &str = "keyless.signingConfig";
 /// An accepted identity.
 pub const TRUSTED_IDENTITY: &str = "keyless.trustedIdentity";
+/// An identity that is refused, whoever accepts it.
+pub const DENIED_IDENTITY: &str = "keyless.deniedIdentity";
 /// Whether git's door refuses who is not accepted.
 pub const REQUIRE_TRUSTED: &str = "keyless.requireTrusted";
 /// When a timestamp is asked for.
@@ -69,7 +71,7 @@ pub const FALLBACK_TRUST: &str = "keyless.fallbackTrust";
 pub const REFRESH_TOKEN: &str = "keyless.refreshToken";
 
 /// All of them.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         key: BROWSER,
         variable: None,
@@ -90,6 +92,11 @@ pub const SETTINGS: [Setting; 20] = [
         key: CREDENTIAL_STORE,
         variable: None,
         what: "where a login is kept for its ten minutes: auto, keyutils, secret-service, keychain, credential-manager, none",
+    },
+    Setting {
+        key: DENIED_IDENTITY,
+        variable: None,
+        what: "identity that is refused, whoever accepts it; written and repeated as keyless.trustedIdentity",
     },
     Setting {
         key: EXPECTED_IDENTITY,
@@ -156,7 +163,7 @@ pub const SETTINGS: [Setting; 20] = [
 /// Settings that name an instance.
 const INSTANCE: [&str; 2] = [SIGNING_CONFIG, TRUSTED_ROOT];
 /// Settings that say what is trusted.
-const TRUST: [&str; 4] = [REQUIRE_TRUSTED, SIGNING_CONFIG, TRUSTED_IDENTITY, TRUSTED_ROOT];
+const TRUST: [&str; 5] = [DENIED_IDENTITY, REQUIRE_TRUSTED, SIGNING_CONFIG, TRUSTED_IDENTITY, TRUSTED_ROOT];
 
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

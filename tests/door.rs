@@ -202,9 +202,12 @@ fn the_door_says_of_every_vector_what_the_table_says() {
         let mut settings =
             format!("[keyless]\n\ttrustedRoot = {}\n", repo.file(&format!("{name}.json"), root).display());
         let accepted = vector.accepted();
+        let quoted = |pair: &str| pair.replace('\\', "\\\\").replace('"', "\\\"");
         for pair in &accepted {
-            let pair = pair.to_string().replace('\\', "\\\\").replace('"', "\\\"");
-            settings += &format!("\ttrustedIdentity = \"{pair}\"\n");
+            settings += &format!("\ttrustedIdentity = \"{}\"\n", quoted(&pair.to_string()));
+        }
+        for pair in vector.values("denied") {
+            settings += &format!("\tdeniedIdentity = \"{}\"\n", quoted(pair));
         }
         let parts = vector.parts();
         let signature = repo.file(&format!("{name}.sig"), parts.signature());

@@ -66,6 +66,31 @@ fn letters_names_and_trust_are_what_git_shows() {
     }
 }
 
+/// Whose account was taken over: refused, whoever accepts them.
+#[test]
+fn a_denied_identity_is_revoked() {
+    for git in Git::all() {
+        let repo = prepared(&git, "sha1");
+        let id = store(&repo, "commit", &raw("v1"));
+        let letter = || repo.ok(["log", "--no-walk", "--format=%G?%GT", &id]);
+        accept(&repo);
+        repo.config("keyless.deniedIdentity", "other@example.test https://issuer.test");
+        assert_eq!(letter(), "Gfully", "git {}", git.version);
+        repo.config_add("keyless.deniedIdentity", &format!("dev@example.test {ISSUER}"));
+        assert_eq!(letter(), "Rnever", "git {}", git.version);
+        assert_eq!(repo.run(["verify-commit", &id]).code, 1, "git {}", git.version);
+        let named = repo.keyless(["verify", "--identity", "dev@example.test", "--issuer", ISSUER, &id]);
+        assert!(named.code == 1 && named.text().contains("identity-denied"), "{}", named.text());
+        assert!(repo.keyless(["show", &id]).text().contains("identity-denied"));
+        // The issuer belongs to it.
+        repo.config_unset("keyless.deniedIdentity");
+        repo.config("keyless.deniedIdentity", "dev@example.test https://issuer.test");
+        assert_eq!(letter(), "Gfully", "git {}", git.version);
+        repo.config("keyless.deniedIdentity", "dev@example.test");
+        assert_eq!(letter(), "Eundefined", "what cannot be read lets nobody through");
+    }
+}
+
 #[test]
 fn a_tampered_object_is_bad_and_a_replaced_one_fools_nobody() {
     for git in Git::all() {

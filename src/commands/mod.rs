@@ -26,7 +26,7 @@ use std::time::SystemTime;
 use crate::config::{self, Foreign, Settings};
 use crate::format::time::Time;
 use crate::outside::{files, repo};
-use crate::policy::Accepted;
+use crate::policy::{Accepted, Policy};
 use crate::trust::{MAX_TRUST_BYTES, TrustRoot};
 
 /// No verdict: usage, input or output.
@@ -133,12 +133,18 @@ fn foreign_root(settings: &Settings) -> Result<Option<TrustRoot>, Stop> {
 
 /// Who is accepted, by the settings.
 pub(crate) fn trusted_identities(settings: &Settings) -> Result<Vec<Accepted>, Stop> {
-    let list = settings.list(config::TRUSTED_IDENTITY).map_err(Stop::new)?;
-    list.into_iter()
-        .map(|(text, value)| {
-            Accepted::parse(text).map_err(|why| Stop::new(settings.unusable(config::TRUSTED_IDENTITY, value, why)))
-        })
-        .collect()
+    identities(settings, config::TRUSTED_IDENTITY)
+}
+
+/// Who is accepted, and who is not whoever accepts them: that is the settings' alone to say.
+pub(crate) fn policy(settings: &Settings, accepted: Vec<Accepted>, required: bool) -> Result<Policy, Stop> {
+    Ok(Policy::new(accepted, required).denying(identities(settings, config::DENIED_IDENTITY)?))
+}
+
+fn identities(settings: &Settings, key: &'static str) -> Result<Vec<Accepted>, Stop> {
+    let list = settings.list(key).map_err(Stop::new)?.into_iter();
+    let parsed = list.map(|(text, value)| Accepted::parse(text).map_err(|why| settings.unusable(key, value, why)));
+    parsed.collect::<Result<_, _>>().map_err(Stop::new)
 }
 
 /// The machine's clock.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Stop, now, print, settings, stopped, trust_root, trusted_identities};
+use super::{Stop, now, policy, print, settings, stopped, trust_root, trusted_identities};
 use crate::cli;
 use crate::format::cms::{self, SignedData};
 use crate::format::entry::Entry;
@@ -11,7 +11,7 @@ use crate::format::hex;
 use crate::format::object::Object;
 use crate::key::Memo;
 use crate::outside::repo::Repository;
-use crate::policy::{Circumstance, Policy};
+use crate::policy::Circumstance;
 use crate::report::{Outcome, Report, Verdict, printable};
 use crate::verify::{self, Verifier};
 
@@ -34,7 +34,7 @@ fn show(args: &cli::Show) -> Result<u8, Stop> {
     }
     let settings = settings(here)?;
     let (root, memo) = (trust_root(args.trust.trusted_root.as_deref(), &settings)?, Memo::new());
-    let policy = Policy::new(trusted_identities(&settings)?, false);
+    let policy = policy(&settings, trusted_identities(&settings)?, false)?;
     let report = Verifier::new(&root, &memo).verify(&object, now()?).report(&policy, &Circumstance { tag: named.tag });
     print(&text(&args.rev, &object, &report))?;
     Ok(u8::from(report.verdict() != Verdict::Good))

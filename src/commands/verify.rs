@@ -87,7 +87,7 @@ fn policy(args: &cli::Verify, settings: &Settings) -> Result<Policy, Stop> {
     let named: Vec<_> =
         pairs.map(|(subject, issuer)| Accepted { subject: subject.clone(), issuer: issuer.clone() }).collect();
     let accepted = if named.is_empty() { trusted_identities(settings)? } else { named };
-    Ok(Policy::new(accepted, args.require_identity))
+    super::policy(settings, accepted, args.require_identity)
 }
 
 fn read_object(path: &Path) -> Result<Object, Stop> {

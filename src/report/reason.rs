@@ -335,7 +335,9 @@ impl Reason {
             Self::DigestMismatch { .. } => "do not trust this object: it was changed after it was signed",
             Self::EntryKindUnsupported { .. } => "use a newer git-keyless, or sign again",
             Self::EntryMissing(_) => "sign again with the entry inside; with gitsign: gitsign.rekorMode=offline",
-            Self::IdentityDenied { .. } => "ask whoever wrote the policy",
+            Self::IdentityDenied { .. } => {
+                "ask whoever set keyless.deniedIdentity: nothing of this identity counts here"
+            }
             Self::IdentityNotAccepted { .. } => {
                 "if this person may sign, add the pair: --identity and --issuer, or keyless.trustedIdentity"
             }
@@ -419,7 +421,7 @@ impl fmt::Display for Reason {
             Self::EntryRepeated { attributes, values } => {
                 write!(f, "{attributes} log entry attributes with {values} values instead of one with one")
             }
-            Self::IdentityDenied { identity } => write!(f, "the policy denies {}", printable(identity)),
+            Self::IdentityDenied { identity } => write!(f, "{} is denied", printable(identity)),
             Self::IdentityNotAccepted { identity, accepted: 1 } => {
                 write!(f, "{} is not the one accepted identity", printable(identity))
             }

@@ -1,8 +1,8 @@
 //! Who is trusted, and who commits; what verifying reads.
 
 use super::{Finding, last, mend};
-use crate::commands::{gpg, session, trusted_identities};
-use crate::config::{FALLBACK_PROGRAM, FALLBACK_TRUST, REQUIRE_TRUSTED, Settings, TRUSTED_IDENTITY};
+use crate::commands::{gpg, policy, session, trusted_identities};
+use crate::config::{DENIED_IDENTITY, FALLBACK_PROGRAM, FALLBACK_TRUST, REQUIRE_TRUSTED, Settings, TRUSTED_IDENTITY};
 use crate::outside::git::{self, Seen};
 use crate::outside::process;
 
@@ -43,6 +43,9 @@ fn untrusted(note: &str) -> Finding {
 
 fn trusted(settings: &Settings, seen: &[Seen]) -> Finding {
     const CHECK: &str = "trusted-identities";
+    if let Err(stop) = policy(settings, Vec::new(), false) {
+        return Finding::fault("denied-identities", &stop, mend::edit(DENIED_IDENTITY, seen));
+    }
     match trusted_identities(settings) {
         Ok(list) if list.is_empty() => Finding::warning(
             CHECK,

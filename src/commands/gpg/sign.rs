@@ -9,14 +9,14 @@ use std::process::ExitCode;
 use super::{SignCall, complain};
 use crate::commands::credential::Applicant;
 use crate::commands::instance::instance;
-use crate::commands::{Stop, now, settings, trusted_identities, wait_for};
+use crate::commands::{Stop, now, policy, settings, trusted_identities, wait_for};
 use crate::config::Settings;
 use crate::format::cms;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES, committer_email};
 use crate::format::status;
 use crate::format::time::Time;
 use crate::outside::{files, terminal};
-use crate::policy::{Circumstance, Policy};
+use crate::policy::Circumstance;
 use crate::sign::{Signed, Signer};
 
 /// Nothing on standard output unless everything held.
@@ -81,7 +81,7 @@ fn check_findable(payload: &[u8]) -> Result<(), Stop> {
 
 /// Step 9 only warns: who is accepted is for others to say.
 fn tell(signed: &Signed, settings: &Settings) -> Result<(), Stop> {
-    let policy = Policy::new(trusted_identities(settings)?, false);
+    let policy = policy(settings, trusted_identities(settings)?, false)?;
     if let Some(reason) = policy.judge(&signed.facts, &Circumstance::default()).reason() {
         terminal::say(&format!("git-keyless: warning: {reason} (keyless.trustedIdentity)"));
     }

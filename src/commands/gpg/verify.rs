@@ -9,14 +9,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{VerifyCall, complain, fallback};
-use crate::commands::{Stop, now, settings, trust_root, trusted_identities};
+use crate::commands::{Stop, now, policy, settings, trust_root, trusted_identities};
 use crate::config::REQUIRE_TRUSTED;
 use crate::format::cms::MAX_ARMOR_BYTES;
 use crate::format::object::{MAX_OBJECT_BYTES, Object};
 use crate::format::status::Answer;
 use crate::key::Memo;
 use crate::outside::files;
-use crate::policy::{Circumstance, Policy};
+use crate::policy::Circumstance;
 use crate::report::{Check, Reason, Report, Trust, Verdict};
 use crate::verify::Verifier;
 
@@ -42,7 +42,7 @@ fn judge(call: &VerifyCall) -> Result<Answer, Stop> {
     let object = read(call)?;
     let settings = settings(Path::new("."))?;
     let (root, memo) = (trust_root(None, &settings)?, Memo::new());
-    let policy = Policy::new(trusted_identities(&settings)?, false);
+    let policy = policy(&settings, trusted_identities(&settings)?, false)?;
     let require_trusted = settings.flag(REQUIRE_TRUSTED).map_err(Stop::new)?;
     let report = Verifier::new(&root, &memo).verify(&object, now()?).report(&policy, &Circumstance::default());
     if matches!((report.verdict(), report.reason()), (Verdict::Unknown, Some(Reason::NotKeyless)))

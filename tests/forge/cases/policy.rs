@@ -66,9 +66,8 @@ pub(super) fn all(forge: &Forge) -> Vec<Case> {
         case("identity-denied", "by-name", forge.good_v1().object())
             .sole()
             .line("denied", format!("{SUBJECT} {ISSUER}"))
-            .line("git", "good")
             .class("K4")
-            .comment("accepted and denied: denied; git's own door has no list of the denied"),
+            .comment("accepted and denied: denied"),
         case("tag-name-mismatch", "another-reference", tag)
             .sole()
             .line("type", "tag")
