@@ -175,29 +175,12 @@ pub fn hashedrekord_v002(
     #[derive(Serialize)]
     struct HashedRekord<'a> {
         data: Data<'a>,
-        signature: Signature<'a>,
+        signature: SignatureV002<'a>,
     }
     #[derive(Serialize)]
     struct Data<'a> {
         algorithm: &'a str,
         digest: String,
-    }
-    #[derive(Serialize)]
-    struct Signature<'a> {
-        content: String,
-        verifier: Verifier<'a>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Verifier<'a> {
-        key_details: &'a str,
-        #[serde(rename = "x509Certificate")]
-        certificate: RawBytes,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct RawBytes {
-        raw_bytes: String,
     }
     let body = Body {
         api_version: "0.0.2",
@@ -205,14 +188,61 @@ pub fn hashedrekord_v002(
         spec: Spec {
             hashed_rekord: HashedRekord {
                 data: Data { algorithm: "SHA2_256", digest: base64(digest) },
-                signature: Signature {
-                    content: base64(signature),
-                    verifier: Verifier { key_details, certificate: RawBytes { raw_bytes: base64(leaf_der) } },
-                },
+                signature: SignatureV002::of(signature, leaf_der, key_details),
             },
         },
     };
     serde_json::to_vec(&body).map_err(|error| Malformed::new("hashedrekord", error))
+}
+
+/// What asks Rekor v2 for such an entry (`CreateEntryRequest`); unknown fields are refused there.
+pub fn hashedrekord_request_v002(
+    digest: &[u8; 32],
+    signature: &[u8],
+    leaf_der: &[u8],
+    key_details: &str,
+) -> Result<Vec<u8>, Malformed> {
+    #[derive(Serialize)]
+    struct CreateEntryRequest<'a> {
+        #[serde(rename = "hashedRekordRequestV002")]
+        hashed_rekord: HashedRekord<'a>,
+    }
+    #[derive(Serialize)]
+    struct HashedRekord<'a> {
+        digest: String,
+        signature: SignatureV002<'a>,
+    }
+    let signature = SignatureV002::of(signature, leaf_der, key_details);
+    let request = CreateEntryRequest { hashed_rekord: HashedRekord { digest: base64(digest), signature } };
+    serde_json::to_vec(&request).map_err(|error| Malformed::new("hashedrekord", error))
+}
+
+/// A signature with the certificate of its key, as Rekor v2 has it.
+#[derive(Serialize)]
+struct SignatureV002<'a> {
+    content: String,
+    verifier: VerifierV002<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifierV002<'a> {
+    key_details: &'a str,
+    #[serde(rename = "x509Certificate")]
+    certificate: RawBytes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBytes {
+    raw_bytes: String,
+}
+
+impl<'a> SignatureV002<'a> {
+    fn of(signature: &[u8], leaf_der: &[u8], key_details: &'a str) -> Self {
+        let certificate = RawBytes { raw_bytes: base64(leaf_der) };
+        Self { content: base64(signature), verifier: VerifierV002 { key_details, certificate } }
+    }
 }
 
 /// What an inclusion promise (Rekor v1's signed entry timestamp) is a signature over.

@@ -131,6 +131,7 @@ fn whatever_is_broken_is_found() {
         ("keyless.trustedIdentity", String::new(), "trusted-identities", "warning", "nobody is named"),
         ("keyless.trustedRot", "x".to_owned(), "setting", "warning", "no such setting"),
         ("keyless.fallbackProgram", "/nowhere/gpgsm".to_owned(), "fallback", "warning", "not there"),
+        ("keyless.deniedIdentity", "foo".to_owned(), "denied-identities", "fault", "is not `<subject> <issuer>`"),
         ("keyless.requireTrusted", "foo".to_owned(), "require-trusted", "fault", "neither true nor false"),
         ("keyless.credentialStore", "foo".to_owned(), "kept-login", "warning", "none of auto"),
         ("gitsign.matchCommitter", "true".to_owned(), "gitsign", "note", "expectedIdentity"),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Statement, hashes, malformed, parse, send};
 use crate::format::entry::{self, Entry, InclusionProof};
-use crate::format::{Malformed, base64, unbase64};
+use crate::format::{Malformed, unbase64};
 use crate::outside::http::{Endpoint, Failure, Http};
 
 /// The keys that Fulcio certifies for us (`dev.sigstore.common.v1.PublicKeyDetails`).
@@ -23,55 +23,14 @@ pub async fn submit(
 ) -> Result<Option<Entry>, Failure> {
     let endpoint = log.below("api/v2/log/entries");
     let unreadable = |why: Malformed| endpoint.unreadable(why);
-    let body = entry::hashedrekord_v002(statement.digest, statement.signature, statement.leaf.der(), KEY_DETAILS)
-        .map_err(unreadable)?;
-    let request = request(statement).map_err(|error| endpoint.unreadable(error))?;
+    let (digest, signature, leaf) = (statement.digest, statement.signature, statement.leaf.der());
+    let body = entry::hashedrekord_v002(digest, signature, leaf, KEY_DETAILS).map_err(unreadable)?;
+    let request = entry::hashedrekord_request_v002(digest, signature, leaf, KEY_DETAILS).map_err(unreadable)?;
     let reply = send(http, &endpoint, Some(&request), deadline).await?;
     match reply.status {
         409 => Ok(None),
         _ => read(&reply.success()?, &body).map(Some).map_err(unreadable),
     }
-}
-
-/// `hashedRekordRequestV002`; unknown fields are refused there.
-fn request(statement: &Statement<'_>) -> serde_json::Result<Vec<u8>> {
-    #[derive(Serialize)]
-    struct CreateEntryRequest<'a> {
-        #[serde(rename = "hashedRekordRequestV002")]
-        hashed_rekord: HashedRekord<'a>,
-    }
-    #[derive(Serialize)]
-    struct HashedRekord<'a> {
-        digest: String,
-        signature: Signature<'a>,
-    }
-    #[derive(Serialize)]
-    struct Signature<'a> {
-        content: String,
-        verifier: Verifier<'a>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Verifier<'a> {
-        key_details: &'a str,
-        #[serde(rename = "x509Certificate")]
-        certificate: RawBytes,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct RawBytes {
-        raw_bytes: String,
-    }
-    let certificate = RawBytes { raw_bytes: base64(statement.leaf.der()) };
-    serde_json::to_vec(&CreateEntryRequest {
-        hashed_rekord: HashedRekord {
-            digest: base64(statement.digest),
-            signature: Signature {
-                content: base64(statement.signature),
-                verifier: Verifier { key_details: KEY_DETAILS, certificate },
-            },
-        },
-    })
 }
 
 /// A `TransparencyLogEntry` in ProtoJSON: whatever has its default value may be absent, 64-bit numbers are strings.
@@ -147,6 +106,7 @@ mod tests {
 
     use super::super::tests::{digest, leaf, signature, spoiled};
     use super::*;
+    use crate::format::base64;
 
     fn body() -> Vec<u8> {
         let leaf = leaf();
