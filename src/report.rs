@@ -301,12 +301,14 @@ impl Report {
         }
     }
 
-    /// Why it is not good: of the checks that made the verdict, the lowest step's.
+    /// The check that made the verdict, if that is not good.
+    pub fn refused(&self) -> Option<&Check> {
+        refused(&self.checks)
+    }
+
+    /// Why it is not good.
     pub fn reason(&self) -> Option<&Reason> {
-        let failed = self.checks.iter().find(|check| matches!(check.outcome, Outcome::Failed(_)));
-        failed
-            .or_else(|| self.checks.iter().find(|check| matches!(check.outcome, Outcome::Missing(_))))
-            .and_then(Check::reason)
+        self.refused().and_then(Check::reason)
     }
 
     /// What the caller's list makes of the identity.
@@ -375,6 +377,12 @@ impl Report {
         }
         json
     }
+}
+
+/// The one that decides: what failed outranks what is missing, and among equals the lowest step does.
+pub(crate) fn refused(checks: &[Check]) -> Option<&Check> {
+    let failed = checks.iter().find(|check| matches!(check.outcome, Outcome::Failed(_)));
+    failed.or_else(|| checks.iter().find(|check| matches!(check.outcome, Outcome::Missing(_))))
 }
 
 fn check_json(check: &Check) -> Value {

@@ -30,7 +30,7 @@ use crate::format::timestamp::TstInfo;
 use crate::key::{self, EphemeralKey, Memo};
 use crate::outside::http::{Endpoint, Server};
 use crate::outside::oidc::{CheckedToken, DEFAULT_AUDIENCE};
-use crate::report::{Check, Facts, TimeSource};
+use crate::report::{self, Check, Facts, TimeSource};
 use crate::trust::{Services, TrustRoot};
 use crate::verify::Verifier;
 use servers::Servers;
@@ -227,8 +227,7 @@ impl Evidence {
 fn verify_own(payload: &[u8], armor: &str, root: &TrustRoot, memo: &Memo, now: Time) -> Result<Facts, Check> {
     let object = Object::of(payload.to_vec(), armor.as_bytes().to_vec());
     let verified = Verifier::new(root, memo).verify(&object, now);
-    let failed = verified.checks().iter().find(|check| check.reason().is_some());
-    match failed.or_else(|| verified.checks().iter().find(|check| !check.holds())) {
+    match report::refused(verified.checks()).or_else(|| verified.checks().iter().find(|check| !check.holds())) {
         Some(check) => Err(check.clone()),
         None => Ok(verified.facts().clone()),
     }

@@ -12,6 +12,7 @@ mod object;
 mod profile;
 mod sct;
 mod time;
+mod token;
 mod validity;
 
 use crate::format::bundle;

@@ -16,7 +16,7 @@ use crate::key::Memo;
 use crate::outside::files;
 use crate::outside::repo::{Repository, Unreadable};
 use crate::policy::{Accepted, Circumstance, Policy};
-use crate::report::{Outcome, Report, Step, Trust, Verdict, printable};
+use crate::report::{Report, Trust, Verdict, printable};
 use crate::verify::Verifier;
 
 /// Runs it. 0 when every verdict is good, 1 when one is not, 2 without a verdict; of several the largest.
@@ -136,9 +136,9 @@ fn text(rev: &str, report: &Report) -> String {
     let id = facts.object.as_deref().unwrap_or_default();
     let asked = if rev == id { String::new() } else { format!(" ({})", printable(rev)) };
     let mut lines = vec![format!("{:<7} {what} {}{asked}", report.verdict().name(), id.get(..12).unwrap_or(id))];
-    match report.reason() {
-        Some(reason) => {
-            lines.push(format!("  step {} {}: {}", step(report).number(), reason.code(), reason));
+    match report.refused().and_then(|check| Some((check.step, check.reason()?))) {
+        Some((step, reason)) => {
+            lines.push(format!("  step {} {}: {reason}", step.number(), reason.code()));
             lines.push(format!("  {}", reason.advice()));
         }
         None => lines.extend(good_lines(report)),
@@ -166,13 +166,4 @@ fn good_lines(report: &Report) -> Vec<String> {
         facts.entries.iter().map(|entry| format!("  entry {} in the log {}", entry.index, printable(&entry.log))),
     );
     lines
-}
-
-/// The step that made the verdict.
-fn step(report: &Report) -> Step {
-    let bad = report.verdict() == Verdict::Bad;
-    let made_it = |outcome: &Outcome| {
-        if bad { matches!(outcome, Outcome::Failed(_)) } else { matches!(outcome, Outcome::Missing(_)) }
-    };
-    report.checks().iter().find(|check| made_it(&check.outcome)).map_or(Step::Object, |check| check.step)
 }
