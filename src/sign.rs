@@ -21,6 +21,7 @@ mod servers;
 use std::time::Duration;
 
 use crate::format::Malformed;
+use crate::format::armor;
 use crate::format::cert::Certificate;
 use crate::format::cms::{self, SignedData};
 use crate::format::entry::Entry;
@@ -203,7 +204,7 @@ impl<'a> Draft<'a> {
         if let Some(token) = &evidence.token {
             unsigned.push(cms::token_attribute(token)?);
         }
-        Ok(cms::armor(&cms::assemble(self.leaf, &self.attributes, &self.signature, unsigned)?)?)
+        Ok(armor::armor(&cms::assemble(self.leaf, &self.attributes, &self.signature, unsigned)?)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every byte of a good signature holds something: with any one of them changed it is not good, or says less.
 
-use git_keyless::format::cms;
+use git_keyless::format::armor;
 use git_keyless::format::object::Object;
 use git_keyless::key::Memo;
 use git_keyless::report::{Facts, Verdict};
@@ -14,11 +14,11 @@ fn still_good(case: &str, bits: impl Fn(usize) -> std::ops::Range<u32>) -> Vec<(
     let vector = Vector::of("good").into_iter().find(|vector| vector.name == format!("good/{case}")).unwrap();
     let (memo, parts) = (Memo::new(), vector.parts());
     let facts_if_good = |der: &[u8]| {
-        let object = Object::of(parts.payload().to_vec(), cms::armor(der).unwrap().into_bytes());
+        let object = Object::of(parts.payload().to_vec(), armor::armor(der).unwrap().into_bytes());
         let report = vector.judge(&object, &memo);
         (report.verdict() == Verdict::Good).then(|| report.facts().clone())
     };
-    let der = cms::dearmor(parts.signature()).unwrap();
+    let der = armor::dearmor(parts.signature()).unwrap();
     let facts = facts_if_good(&der);
     assert!(facts.is_some());
     let turns: Vec<_> = (0..der.len()).flat_map(|at| bits(at).map(move |bit| (at, bit))).collect();

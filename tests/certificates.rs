@@ -5,6 +5,7 @@ use cms::content_info::ContentInfo;
 use cms::signed_data::{CertificateSet, SignedData as Rfc5652, SignerInfos};
 use der::asn1::{ObjectIdentifier, OctetString, SetOfVec};
 use der::{Any, Decode as _, Encode as _};
+use git_keyless::format::armor;
 use git_keyless::format::cert::{Certificate, certification_request};
 use git_keyless::format::cms::{self as format, SignedData, signing_time};
 use git_keyless::format::time::Time;
@@ -24,7 +25,7 @@ fn vector(name: &str) -> Vector {
 }
 
 fn der_of(vector: &Vector) -> Vec<u8> {
-    format::dearmor(vector.parts().signature()).unwrap()
+    armor::dearmor(vector.parts().signature()).unwrap()
 }
 
 fn leaf_of(vector: &Vector) -> Certificate {

@@ -3,6 +3,7 @@
 
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber};
+use git_keyless::format::armor;
 use git_keyless::format::cert::Certificate;
 use git_keyless::format::cms;
 use git_keyless::format::time::Time;
@@ -109,7 +110,7 @@ fn every_field_is_as_gitsign_writes_it() {
 #[test]
 fn the_armor_is_64_columns_and_ends_with_a_line_feed() {
     for length in [1, 47, 48, 49, 96, 1000] {
-        let armor = cms::armor(&vec![7; length]).unwrap();
+        let armor = armor::armor(&vec![7; length]).unwrap();
         assert!(!armor.contains('\r') && armor.ends_with("-----END SIGNED MESSAGE-----\n"));
         let lines: Vec<_> = armor.lines().collect();
         let [begin, body @ .., last, end] = lines.as_slice() else { panic!("no lines") };

@@ -2,9 +2,10 @@
 //! the built-in root says of the public instance.
 
 use der::pem::{LineEnding, encode_string};
+use git_keyless::format::armor;
 use git_keyless::format::base64;
 use git_keyless::format::cert::Certificate;
-use git_keyless::format::cms::{self, SignedData};
+use git_keyless::format::cms::SignedData;
 use git_keyless::format::time::Time;
 use git_keyless::trust::parts::{Pems, Urls, client_trust_config, signing_config, trusted_root};
 use git_keyless::trust::{SigningConfig, TrustRoot};
@@ -86,7 +87,8 @@ fn what_is_no_chain_and_what_is_no_key() {
     assert_eq!(without_stamps["timestampAuthorities"].as_array().map(Vec::len), Some(0));
     // A leaf below a chain is no authority's, but it tells the order of three.
     let vector = Vector::of("good").into_iter().find(|vector| vector.name == "good/identity-github").unwrap();
-    let leaf = SignedData::parse(&cms::dearmor(vector.parts().signature()).unwrap()).unwrap().certificates()[0].clone();
+    let leaf =
+        SignedData::parse(&armor::dearmor(vector.parts().signature()).unwrap()).unwrap().certificates()[0].clone();
     let above: Vec<_> =
         vector.root.authorities[0].chain.as_ref().unwrap().iter().map(|one| one.der().to_vec()).collect();
     let three = [above.clone(), vec![leaf.der().to_vec()]].concat();

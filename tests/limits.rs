@@ -9,11 +9,10 @@ use cms::content_info::ContentInfo;
 use cms::signed_data::{CertificateSet, SignedData as Rfc5652, SignerInfos};
 use der::asn1::{Any, OctetString, SetOfVec};
 use der::{Decode as _, Encode as _};
+use git_keyless::format::armor::{self, ArmorFault, MAX_ARMOR_BYTES};
 use git_keyless::format::cert::Certificate;
 use git_keyless::format::checkpoint::{self, Checkpoint, MAX_CHECKPOINT_BYTES};
-use git_keyless::format::cms::{
-    self as format, ArmorFault, Family, MAX_ARMOR_BYTES, MAX_ATTRIBUTES, MAX_CERTIFICATES, SignedData,
-};
+use git_keyless::format::cms::{self as format, Family, MAX_ATTRIBUTES, MAX_CERTIFICATES, SignedData};
 use git_keyless::format::entry::{Entry, MAX_ENTRY_BYTES, MAX_PROOF_HASHES};
 use git_keyless::format::id_token::{IdToken, MAX_TOKEN_BYTES};
 use git_keyless::format::object::{Fault, Kind, MAX_OBJECT_BYTES, MAX_QUOTED_NAME_BYTES, Object, ObjectFormat};
@@ -48,13 +47,13 @@ fn judge(payload: &[u8], armor: Vec<u8>) -> Report {
 /// What is said of the good commit when its CMS is changed.
 #[track_caller]
 fn changed(change: impl FnOnce(&mut Rfc5652)) -> (&'static str, Option<&'static str>, String) {
-    let report = judge(good().payload(), format::armor(&der_of(change)).unwrap().into_bytes());
+    let report = judge(good().payload(), armor::armor(&der_of(change)).unwrap().into_bytes());
     (report.verdict().name(), report.reason().map(|reason| reason.code()), report.message())
 }
 
 /// The good commit's CMS, changed.
 fn der_of(change: impl FnOnce(&mut Rfc5652)) -> Vec<u8> {
-    let info = ContentInfo::from_der(&format::dearmor(good().signature()).unwrap()).unwrap();
+    let info = ContentInfo::from_der(&armor::dearmor(good().signature()).unwrap()).unwrap();
     let mut cms: Rfc5652 = info.content.decode_as().unwrap();
     change(&mut cms);
     let info = ContentInfo { content_type: info.content_type, content: Any::encode_from(&cms).unwrap() };
@@ -173,7 +172,7 @@ fn a_hundred_thousand_of_each() {
 #[test]
 fn proofs_and_checkpoints() {
     let good = good();
-    let cms = format::SignedData::parse(&format::dearmor(good.signature()).unwrap()).unwrap();
+    let cms = format::SignedData::parse(&armor::dearmor(good.signature()).unwrap()).unwrap();
     let value = format::sole_value(cms.signer().unwrap().unsigned(), format::LOG_ENTRY, "entry").unwrap();
     let entry = Entry::parse(format::octets(value).unwrap()).unwrap();
     let hashes = |count: usize, bytes: usize| {
@@ -203,7 +202,7 @@ fn proofs_and_checkpoints() {
 #[test]
 fn promises_of_certificate_logs() {
     let good = good();
-    let cms = format::SignedData::parse(&format::dearmor(good.signature()).unwrap()).unwrap();
+    let cms = format::SignedData::parse(&armor::dearmor(good.signature()).unwrap()).unwrap();
     let list = cms.certificates()[0].sct_list().unwrap();
     let list = <&der::asn1::OctetStringRef>::from_der(list).unwrap().as_bytes();
     // A TLS vector of vectors (RFC 6962 section 3.3), each with two bytes of length.
@@ -224,7 +223,7 @@ fn promises_of_certificate_logs() {
 /// The same entry, as long as an entry may be and one byte longer.
 #[test]
 fn the_longest_entry() {
-    let cms = SignedData::parse(&format::dearmor(good().signature()).unwrap()).unwrap();
+    let cms = SignedData::parse(&armor::dearmor(good().signature()).unwrap()).unwrap();
     let (_, values) = format::values(cms.signer().unwrap().unsigned(), format::LOG_ENTRY);
     let mut entry = Entry::parse(format::octets(values[0]).unwrap()).unwrap();
     entry.body = vec![b'x'; MAX_ENTRY_BYTES / 2];
@@ -241,7 +240,7 @@ fn sizes() {
     let armor = |bytes: usize| judge(b"payload", vec![b'x'; bytes]);
     assert_eq!(armor(MAX_ARMOR_BYTES).reason().unwrap().code(), "armor-malformed");
     assert_eq!(armor(MAX_ARMOR_BYTES + 1).reason().unwrap().code(), "limit-exceeded");
-    assert_eq!(format::dearmor(&vec![0; MAX_ARMOR_BYTES + 1]), Err(ArmorFault::TooLarge(MAX_ARMOR_BYTES + 1)));
+    assert_eq!(armor::dearmor(&vec![0; MAX_ARMOR_BYTES + 1]), Err(ArmorFault::TooLarge(MAX_ARMOR_BYTES + 1)));
 
     assert_eq!(Object::of(vec![0; MAX_OBJECT_BYTES], Vec::new()).fault(), None);
     let beyond = vec![0; MAX_OBJECT_BYTES + 1];

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use git_keyless::format::armor;
 use git_keyless::format::bundle::{self, Parts};
 use git_keyless::format::cert::Certificate;
 use git_keyless::format::cms::{self, LOG_ENTRY, SignedData};
@@ -129,7 +130,7 @@ fn named(row: &Row) -> Accepted {
 
 /// What the entry is about, read here and not taken from the bundle.
 fn artifact(object: &Object) -> [u8; 32] {
-    let signed = SignedData::parse(&cms::dearmor(object.signature()).unwrap()).unwrap();
+    let signed = SignedData::parse(&armor::dearmor(object.signature()).unwrap()).unwrap();
     sha256(signed.signer().unwrap().signed_attributes().unwrap())
 }
 
@@ -164,7 +165,7 @@ struct Evidence {
 impl Evidence {
     /// None for signatures with more inside than a leaf and an entry.
     fn of(object: &Object) -> Option<Self> {
-        let der = cms::dearmor(object.signature()).unwrap();
+        let der = armor::dearmor(object.signature()).unwrap();
         let signed = SignedData::parse(&der).unwrap();
         let signer = signed.signer().unwrap();
         let entry = cms::sole_value(signer.unsigned(), LOG_ENTRY, "entry").unwrap();
@@ -186,7 +187,7 @@ impl Evidence {
     }
 
     fn object(&self) -> Option<Object> {
-        Some(Object::of(self.payload.clone(), cms::armor(&self.cms()?).unwrap().into_bytes()))
+        Some(Object::of(self.payload.clone(), armor::armor(&self.cms()?).unwrap().into_bytes()))
     }
 
     fn bundle(&self) -> Value {

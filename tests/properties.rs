@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use git_keyless::format::armor;
 use git_keyless::format::checkpoint::Checkpoint;
 use git_keyless::format::cms::{self, LOG_ENTRY, TIMESTAMP_TOKEN};
 use git_keyless::format::entry::Entry;
@@ -19,7 +20,7 @@ use der::{Decode as _, Encode as _};
 
 /// The DER of a vector's signature, where there is any.
 fn der(vector: &Vector) -> Option<Vec<u8>> {
-    cms::dearmor(vector.parts().signature()).ok()
+    armor::dearmor(vector.parts().signature()).ok()
 }
 
 /// A CMS taken apart by the crate that reads it.
@@ -173,7 +174,7 @@ fn taking_evidence_away_makes_nothing_good() {
         let mut better = BTreeSet::new();
         for der in poorer(&der(vector)?) {
             tried.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let object = Object::of(parts.payload().to_vec(), cms::armor(&der).unwrap().into_bytes());
+            let object = Object::of(parts.payload().to_vec(), armor::armor(&der).unwrap().into_bytes());
             let poorer = vector.judge(&object, &memo);
             if report.verdict() != Verdict::Good && poorer.verdict() == Verdict::Good {
                 better.insert(poorer.message());

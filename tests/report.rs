@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use git_keyless::format::cms::{self, SignedData};
+use git_keyless::format::armor;
+use git_keyless::format::cms::SignedData;
 use git_keyless::format::{base64, hex, unbase64};
 use git_keyless::key::{Memo, sha1_of, sha256};
 use git_keyless::policy::Accepted;
@@ -112,7 +113,7 @@ fn facts_stand_before_any_list() {
         let memo = Memo::new();
         let verified = Verifier::new(&vector.root, &memo).verify(&vector.object(), vector.now());
         assert_eq!(verified.facts(), vector.report().facts(), "{}", vector.name);
-        let cms = SignedData::parse(&cms::dearmor(vector.parts().signature()).unwrap()).unwrap();
+        let cms = SignedData::parse(&armor::dearmor(vector.parts().signature()).unwrap()).unwrap();
         let signer = cms.signer().unwrap();
         let leaf = cms.certificates().iter().find(|certificate| signer.is(certificate)).unwrap();
         assert_eq!(verified.facts().fingerprint, Some(hex(&sha1_of(&[leaf.der()]))), "{}", vector.name);
@@ -127,7 +128,7 @@ fn bundles() {
         let bundle = verify::bundle(&vector.object()).unwrap().expect("no bundle");
         assert_eq!(bundle["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
         let material = &bundle["verificationMaterial"];
-        let cms = SignedData::parse(&cms::dearmor(vector.parts().signature()).unwrap()).unwrap();
+        let cms = SignedData::parse(&armor::dearmor(vector.parts().signature()).unwrap()).unwrap();
         let signer = cms.signer().unwrap();
         let leaf = cms.certificates().iter().find(|certificate| signer.is(certificate)).unwrap();
         assert_eq!(material["certificate"]["rawBytes"], base64(leaf.der()), "{}", vector.name);

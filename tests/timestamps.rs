@@ -2,6 +2,7 @@
 
 use der::asn1::{ObjectIdentifier, SetOfVec};
 use der::{Any, Decode as _, Encode as _, Tag};
+use git_keyless::format::armor;
 use git_keyless::format::cms::{self, SignedData};
 use git_keyless::format::hex;
 use git_keyless::format::timestamp::{self, CertificateHash, TstInfo};
@@ -13,7 +14,7 @@ use crate::vectors::Vector;
 /// A token of a real authority, and the nonce that it answers: 16 bytes behind a 1.
 fn token() -> (Vec<u8>, [u8; 16]) {
     let tokens = Vector::of("good").into_iter().filter_map(|vector| {
-        let cms = SignedData::parse(&cms::dearmor(vector.parts().signature()).ok()?).ok()?;
+        let cms = SignedData::parse(&armor::dearmor(vector.parts().signature()).ok()?).ok()?;
         let (_, values) = cms::values(cms.signer()?.unsigned(), cms::TIMESTAMP_TOKEN);
         let token = values.first()?.to_der().unwrap();
         let nonce = TstInfo::of(&SignedData::parse(&token).ok()?).ok()?.nonce?;

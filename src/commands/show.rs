@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::{Stop, now, policy, print, settings, stopped, trust_root, trusted_identities};
 use crate::cli;
+use crate::format::armor;
 use crate::format::cms::{self, SignedData};
 use crate::format::entry::Entry;
 use crate::format::hex;
@@ -112,7 +113,7 @@ fn verified(report: &Report) -> Vec<(String, String)> {
 fn claimed(object: &Object) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let Ok(signed) =
-        cms::dearmor(object.signature()).map_err(drop).and_then(|der| SignedData::parse(&der).map_err(drop))
+        armor::dearmor(object.signature()).map_err(drop).and_then(|der| SignedData::parse(&der).map_err(drop))
     else {
         return rows;
     };

@@ -1,25 +1,25 @@
-//! CMS SignedData (RFC 5652) and the PEM armor around it (RFC 7468).
+//! CMS SignedData (RFC 5652).
 //!
 //! What was signed is never encoded again: the signed attributes are cut out of the bytes as they stand, and only
 //! their tag is changed from `[0]` to SET OF, as RFC 5652 section 5.4 demands.
 
-use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+mod build;
+
+use cms::cert::CertificateChoices;
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data as rfc5652;
-use cms::signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo};
-use der::asn1::{Any, AnyRef, ObjectIdentifier, OctetString, OctetStringRef, SetOfVec, UtcTime};
+use cms::signed_data::{SignerIdentifier, SignerInfo};
+use der::asn1::{Any, AnyRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber};
 use x509_cert::attr::Attribute;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::Malformed;
-use super::cert::{Certificate, ECDSA_WITH_SHA256, wrap};
+use super::cert::{Certificate, wrap};
 use super::time::Time;
 
-/// The label that makes git call the X.509 program.
-pub const ARMOR_LABEL: &str = "SIGNED MESSAGE";
-/// Most bytes of armor; a signature of ours has 3 to 6 kB, corporate ones with chains up to 20.
-pub const MAX_ARMOR_BYTES: usize = 256 << 10;
+pub use build::{assemble, entry_attribute, signed_attributes, token_attribute};
+
 /// Most certificates in one signature; gitsign wrote one or two, corporate chains four.
 pub const MAX_CERTIFICATES: usize = 16;
 /// Most attributes of one signer, of either sort; gitsign's prototype of 2023 wrote nine.
@@ -45,64 +45,6 @@ pub const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.10
 pub const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 /// id-sha512.
 pub const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
-
-/// What is wrong with an armor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ArmorFault {
-    /// It belongs to another program: OpenPGP or SSH.
-    Foreign(&'static str),
-    /// Not one PEM block with our label.
-    Malformed(String),
-    /// Bytes before its first or behind its last line.
-    Surrounded(&'static str),
-    /// More bytes than [`MAX_ARMOR_BYTES`].
-    TooLarge(usize),
-}
-
-/// The DER inside one armor with nothing around it.
-pub fn dearmor(armor: &[u8]) -> Result<Vec<u8>, ArmorFault> {
-    const BEGIN: &[u8] = b"-----BEGIN SIGNED MESSAGE-----";
-    const END: &[u8] = b"-----END SIGNED MESSAGE-----";
-    if armor.len() > MAX_ARMOR_BYTES {
-        return Err(ArmorFault::TooLarge(armor.len()));
-    }
-    for (begin, name) in [(&b"-----BEGIN PGP "[..], "OpenPGP"), (b"-----BEGIN SSH SIGNATURE", "SSH")] {
-        if armor.starts_with(begin) {
-            return Err(ArmorFault::Foreign(name));
-        }
-    }
-    let at = |needle: &[u8]| armor.windows(needle.len()).position(|window| window == needle);
-    match at(BEGIN) {
-        None => return Err(ArmorFault::Malformed("no BEGIN SIGNED MESSAGE line".into())),
-        Some(0) => {}
-        Some(_) => return Err(ArmorFault::Surrounded("before its BEGIN line")),
-    }
-    let end = at(END).ok_or_else(|| ArmorFault::Malformed("no END SIGNED MESSAGE line".into()))? + END.len();
-    let (block, rest) = armor.split_at(end);
-    if !matches!(rest, b"" | b"\n") {
-        return Err(ArmorFault::Surrounded("behind its END line"));
-    }
-    let (label, der) = der::pem::decode_vec(block).map_err(|error| ArmorFault::Malformed(error.to_string()))?;
-    if label != ARMOR_LABEL {
-        return Err(ArmorFault::Malformed(format!("label `{label}`")));
-    }
-    Ok(der)
-}
-
-/// The bytes of the first block in whatever surrounds it: only to see whose it is.
-pub fn dearmor_leniently(armor: &[u8]) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    let text = std::str::from_utf8(armor.get(..MAX_ARMOR_BYTES).unwrap_or(armor)).ok()?;
-    let (_, block) = text.split_once("-----BEGIN SIGNED MESSAGE-----")?;
-    let (block, _) = block.split_once("-----END SIGNED MESSAGE-----")?;
-    let letters: String = block.split_ascii_whitespace().collect();
-    base64::engine::general_purpose::STANDARD.decode(letters).ok()
-}
-
-/// 64 columns, LF, a final LF: without it git joins the message to the header.
-pub fn armor(der: &[u8]) -> Result<String, Malformed> {
-    der::pem::encode_string(ARMOR_LABEL, der::pem::LineEnding::LF, der).map_err(|error| Malformed::new("armor", error))
-}
 
 /// A SignedData as somebody wrote it.
 #[derive(Clone, Debug)]
@@ -334,79 +276,6 @@ pub fn is_foreign(bytes: &[u8]) -> bool {
         let named = signed.signer().is_some_and(|signer| signed.certificates.iter().any(|one| signer.is(one)));
         signed.signers() == 1 && named && !fulcio && signed.content().is_none()
     })
-}
-
-/// The signed attributes of a commit signature, DER SET OF: the bytes to sign.
-pub fn signed_attributes(message_digest: &[u8; 32], signing_time: Time) -> Result<Vec<u8>, Malformed> {
-    let malformed = |error: der::Error| Malformed::new("signed attributes", error);
-    let time = UtcTime::from_unix_duration(
-        signing_time.since_unix().ok_or_else(|| Malformed::new("signing time", "before 1970"))?,
-    )
-    .map_err(malformed)?;
-    let attributes = SetOfVec::try_from(vec![
-        attribute(CONTENT_TYPE, &ID_DATA)?,
-        attribute(SIGNING_TIME, &time)?,
-        attribute(MESSAGE_DIGEST, &OctetString::new(message_digest.as_slice()).map_err(malformed)?)?,
-    ])
-    .map_err(malformed)?;
-    attributes.to_der().map_err(malformed)
-}
-
-/// A SignedData as gitsign writes it: version 1, detached, SHA-256, ecdsa-with-SHA256, one signer by issuer and
-/// serial number, the leaf alone. `signed_attributes` is what [`signed_attributes`] made, `signature` is over it.
-pub fn assemble(
-    leaf: &Certificate,
-    signed_attributes: &[u8],
-    signature: &[u8],
-    unsigned: Vec<Attribute>,
-) -> Result<Vec<u8>, Malformed> {
-    let malformed = |error: der::Error| Malformed::new("CMS", error);
-    let sha256 = AlgorithmIdentifierOwned { oid: SHA256, parameters: None };
-    let tbs = leaf.x509().tbs_certificate();
-    let signer = SignerInfo {
-        version: CmsVersion::V1,
-        sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
-            issuer: tbs.issuer().clone(),
-            serial_number: tbs.serial_number().clone(),
-        }),
-        digest_alg: sha256.clone(),
-        signed_attrs: Some(SetOfVec::from_der(signed_attributes).map_err(malformed)?),
-        signature_algorithm: AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA256, parameters: None },
-        signature: OctetString::new(signature).map_err(malformed)?,
-        unsigned_attrs: if unsigned.is_empty() { None } else { Some(SetOfVec::try_from(unsigned).map_err(malformed)?) },
-    };
-    let signed = rfc5652::SignedData {
-        version: CmsVersion::V1,
-        digest_algorithms: SetOfVec::try_from(vec![sha256]).map_err(malformed)?,
-        encap_content_info: EncapsulatedContentInfo { econtent_type: ID_DATA, econtent: None },
-        certificates: Some(vec![CertificateChoices::Certificate(leaf.x509().clone())].try_into().map_err(malformed)?),
-        crls: None,
-        signer_infos: vec![signer].try_into().map_err(malformed)?,
-    };
-    ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&signed).map_err(malformed)? }
-        .to_der()
-        .map_err(malformed)
-}
-
-/// The unsigned attribute that holds a log entry: OCTET STRING of the protobuf message.
-pub fn entry_attribute(entry: &[u8]) -> Result<Attribute, Malformed> {
-    attribute(LOG_ENTRY, &OctetString::new(entry).map_err(|error| Malformed::new("log entry", error))?)
-}
-
-/// The unsigned attribute that holds a timestamp token, which is a ContentInfo.
-pub fn token_attribute(token: &[u8]) -> Result<Attribute, Malformed> {
-    let token = Any::from_der(token).map_err(|error| Malformed::new("timestamp token", error))?;
-    let values = SetOfVec::try_from(vec![token]).map_err(|error| Malformed::new("timestamp token", error))?;
-    Ok(Attribute { oid: TIMESTAMP_TOKEN, values })
-}
-
-fn attribute<T: Encode + der::Tagged + der::EncodeValue>(
-    oid: ObjectIdentifier,
-    value: &T,
-) -> Result<Attribute, Malformed> {
-    let malformed = |error: der::Error| Malformed::new("attribute", error);
-    let values = SetOfVec::try_from(vec![Any::encode_from(value).map_err(malformed)?]).map_err(malformed)?;
-    Ok(Attribute { oid, values })
 }
 
 /// As they are stored: readers forgive what would be gone if they were encoded again.

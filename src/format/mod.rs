@@ -3,6 +3,7 @@
 //! A value that was parsed is a *claim*: somebody wrote it. What has been checked lives in
 //! [`crate::verify`], in types of its own.
 
+pub mod armor;
 pub mod bundle;
 pub mod cert;
 pub mod checkpoint;

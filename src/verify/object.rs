@@ -1,6 +1,7 @@
 //! Step 1: exactly one native signature in the raw bytes, nothing ambiguous around it.
 
-use crate::format::cms::{self, ArmorFault, Family, MAX_ARMOR_BYTES};
+use crate::format::armor::{self, ArmorFault, MAX_ARMOR_BYTES};
+use crate::format::cms::{self, Family};
 use crate::format::hex;
 use crate::format::object::{Fault, MAX_OBJECT_BYTES, Object, ObjectFormat};
 use crate::key::{sha1_of, sha256_of};
@@ -29,7 +30,7 @@ pub(super) fn verify_object(object: &Object, id: Option<&str>) -> Result<SoleArm
     if object.signature().is_empty() {
         return Err(Reason::SignatureMissing);
     }
-    cms::dearmor(object.signature()).map(SoleArmor).map_err(|fault| armor_reason(fault, object.signature()))
+    armor::dearmor(object.signature()).map(SoleArmor).map_err(|fault| armor_reason(fault, object.signature()))
 }
 
 /// git's name for the bytes that are stored, in hexadecimal: the hash of `kind length NUL` and the bytes. None where git
@@ -46,7 +47,7 @@ pub(super) fn id(object: &Object) -> Option<String> {
 
 /// Other programs' armor may look as it likes: first whose it is, then how well it was written.
 fn armor_reason(fault: ArmorFault, armor: &[u8]) -> Reason {
-    if cms::dearmor_leniently(armor).is_some_and(|bytes| cms::family(&bytes) == Family::Foreign) {
+    if armor::dearmor_leniently(armor).is_some_and(|bytes| cms::family(&bytes) == Family::Foreign) {
         return Reason::NotKeyless;
     }
     match fault {

@@ -1,6 +1,6 @@
 //! SignedData with every field settable: commit signatures and timestamp tokens.
 
-use git_keyless::format::cms::armor;
+use git_keyless::format::armor::armor;
 use git_keyless::key::{Hash, sha256};
 use rcgen::KeyPair;
 

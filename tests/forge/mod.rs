@@ -14,8 +14,8 @@ mod x509;
 
 use std::path::{Path, PathBuf};
 
+use git_keyless::format::armor::armor;
 use git_keyless::format::base64;
-use git_keyless::format::cms::armor;
 use git_keyless::format::entry::Entry;
 use git_keyless::format::time::Time;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData as _};

@@ -4,7 +4,8 @@ use cms::content_info::ContentInfo;
 use cms::signed_data::SignedData;
 use der::asn1::{Any, SetOfVec};
 use der::{Decode as _, Encode as _};
-use git_keyless::format::cms::{LOG_ENTRY, TIMESTAMP_TOKEN, dearmor};
+use git_keyless::format::armor::dearmor;
+use git_keyless::format::cms::{LOG_ENTRY, TIMESTAMP_TOKEN};
 use git_keyless::format::object::{Kind, Object, ObjectFormat};
 use x509_cert::attr::Attribute;
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use git_keyless::format::armor;
 use git_keyless::format::cms::{self, SignedData};
 use git_keyless::format::entry::Entry;
 use git_keyless::format::object::Object;
@@ -31,7 +32,7 @@ impl Seeds {
     fn take_apart(&self, object: &Object) {
         self.put("object", &object.stored().unwrap().raw);
         self.put("armor", object.signature());
-        let Some(der) = cms::dearmor_leniently(object.signature()) else { return };
+        let Some(der) = armor::dearmor_leniently(object.signature()) else { return };
         self.put("cms", &der);
         let Ok(cms) = SignedData::parse_unsorted(&der) else { return };
         for certificate in cms.certificates() {
@@ -87,7 +88,7 @@ fn write_fuzz_seeds() {
         seeds.take_apart(&object);
         let at = u8::try_from(at).unwrap();
         (0..5).for_each(|how| seeds.put("verifier", &[at, how, 0, 200, 0, 1]));
-        let der = cms::dearmor(object.signature()).unwrap();
+        let der = armor::dearmor(object.signature()).unwrap();
         seeds.put("verifier", &[&[at, 5], der.as_slice()].concat());
     }
     rows().unwrap_or_default().iter().step_by(STRIDE).for_each(|row| seeds.take_apart(&row.object));

@@ -13,7 +13,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/git-keyless
 mutants=$cache/mutants/bin/cargo-mutants
 "$mutants" mutants --version >/dev/null 2>&1 ||
   CARGO_TARGET_DIR=$cache/mutants/target cargo install cargo-mutants --version 27.1.0 --locked --quiet --root "$cache/mutants"
-[[ $# -gt 0 ]] || set -- src/verify.rs 'src/verify/*.rs' 'src/format/*.rs' src/key.rs src/trust.rs src/trust/parts.rs \
+[[ $# -gt 0 ]] || set -- src/verify.rs 'src/verify/*.rs' 'src/format/*.rs' src/format/cms/build.rs src/key.rs src/trust.rs src/trust/parts.rs \
   src/policy.rs src/report.rs src/report/reason.rs
 files=()
 for file in "$@"; do files+=(--file "$file"); done

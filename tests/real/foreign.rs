@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use git_keyless::format::cms::{SignedData, dearmor};
+use git_keyless::format::armor::dearmor;
+use git_keyless::format::cms::SignedData;
 use git_keyless::sandbox::{Options, Rekor, Sandbox};
 use serde_json::{Value, json};
 

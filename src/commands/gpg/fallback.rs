@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::complain;
 use crate::commands::Stop;
 use crate::config::{FALLBACK_PROGRAM, FALLBACK_TRUST, Settings};
+use crate::format::armor;
 use crate::format::object::Object;
 use crate::format::status::{Answer, ForeignTrust, Said};
 use crate::format::{cms, hex};
@@ -29,7 +30,7 @@ const ASKED: &str = "GIT_KEYLESS_FALLBACK";
 /// None when nobody is to be asked: no program is named, or the signature is not of its kind.
 pub(super) fn ask(object: &Object, settings: &Settings, require_trusted: bool) -> Result<Option<Answer>, Stop> {
     let Some((name, value)) = settings.text(FALLBACK_PROGRAM).map_err(Stop::new)? else { return Ok(None) };
-    let Some(der) = cms::dearmor(object.signature()).ok().filter(|der| cms::is_foreign(der)) else {
+    let Some(der) = armor::dearmor(object.signature()).ok().filter(|der| cms::is_foreign(der)) else {
         complain(&format!(
             "{name} is not asked: that is no detached signature of one signer with the certificate inside \
              (gpgsm: include-certs 1)"
@@ -78,7 +79,7 @@ pub(in crate::commands) fn find(name: &str) -> Result<PathBuf, String> {
 
 /// Both as files: newer gpgsm no longer reads the data from standard input.
 fn question(program: &Path, der: &[u8], payload: &[u8], folder: &Folder) -> Result<Command, String> {
-    let armor = cms::armor(der).map_err(|why| why.to_string())?;
+    let armor = armor::armor(der).map_err(|why| why.to_string())?;
     let (signature, data) = (folder.write("signature", armor.as_bytes())?, folder.write("data", payload)?);
     let mut command = Command::new(program);
     command.args(["--status-fd=1", "--verify"]).args([signature, data]).env(ASKED, "1");

@@ -11,7 +11,7 @@ use crate::commands::credential::Applicant;
 use crate::commands::instance::instance;
 use crate::commands::{Stop, now, policy, settings, trusted_identities, wait_for};
 use crate::config::Settings;
-use crate::format::cms;
+use crate::format::armor;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES, committer_email};
 use crate::format::status;
 use crate::format::time::Time;
@@ -91,7 +91,7 @@ fn tell(signed: &Signed, settings: &Settings) -> Result<(), Stop> {
 fn hand_over(call: &SignCall, signed: &Signed, now: Time) -> Result<(), Stop> {
     let out = match call.armor {
         true => signed.armor.clone().into_bytes(),
-        false => cms::dearmor(signed.armor.as_bytes()).map_err(|fault| Stop::new(format!("{fault:?}")))?,
+        false => armor::dearmor(signed.armor.as_bytes()).map_err(|fault| Stop::new(format!("{fault:?}")))?,
     };
     let mut stdout = io::stdout().lock();
     stdout

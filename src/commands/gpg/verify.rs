@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use super::{VerifyCall, complain, fallback};
 use crate::commands::{Stop, now, policy, settings, trust_root, trusted_identities};
 use crate::config::REQUIRE_TRUSTED;
-use crate::format::cms::MAX_ARMOR_BYTES;
+use crate::format::armor::MAX_ARMOR_BYTES;
 use crate::format::object::{MAX_OBJECT_BYTES, Object};
 use crate::format::status::Answer;
 use crate::key::Memo;

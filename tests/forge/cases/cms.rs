@@ -8,7 +8,7 @@ use super::super::cms::{
 use super::super::der::{INTEGER, SEQUENCE, algorithm, bits, context, element, integer, octets, oid, sequence, time};
 use super::super::x509::{ECDSA_WITH_SHA384, curve_spki, fresh_key, names, rsa_spki, signature};
 use super::super::{Case, Draft, Forge};
-use git_keyless::format::cms::armor;
+use git_keyless::format::armor::armor;
 use git_keyless::key::sha256;
 
 pub(super) fn all(forge: &Forge) -> Vec<Case> {

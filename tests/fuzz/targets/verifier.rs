@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use git_keyless::format::armor;
 use git_keyless::format::cms::{self, SignedData};
 use git_keyless::format::object::{Kind, Object, ObjectFormat};
 use git_keyless::format::time::Time;
@@ -49,13 +50,13 @@ impl Good {
         let root =
             TrustRoot::parse(&std::fs::read(folder.join("..").join(value("trust: "))).unwrap(), "custom").unwrap();
         let object = Object::split(raw.clone(), kind, ObjectFormat::guess(&raw), None);
-        let der = cms::dearmor(object.signature()).unwrap();
+        let der = armor::dearmor(object.signature()).unwrap();
         let facts = facts_if_good(&root, &object).unwrap();
         Self { raw, kind, root, object, der, facts }
     }
 
     fn with_signature(&self, der: &[u8]) -> Option<Object> {
-        Some(Object::of(self.object.payload().to_vec(), cms::armor(der).ok()?.into_bytes()))
+        Some(Object::of(self.object.payload().to_vec(), armor::armor(der).ok()?.into_bytes()))
     }
 
     /// The CMS anew, with one unsigned attribute's value changed.
