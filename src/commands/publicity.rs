@@ -1,12 +1,11 @@
 //! Whether an identity may become public. The public instance writes every certificate, with the e-mail address in it,
 //! into a log that everybody can read and nobody can shorten, at the moment it is issued: so this is asked before.
 
-use std::process::{Command, Stdio};
-
 use super::instance::Instance;
 use super::{Stop, shell_word};
 use crate::config::{PUBLIC_IDENTITY, Settings};
 use crate::format::id_token::Claims;
+use crate::outside::git::{self, Scope};
 use crate::outside::terminal;
 use crate::policy::Accepted;
 use crate::report::Identity;
@@ -173,15 +172,8 @@ pub(crate) fn allowing(who: &Accepted) -> String {
 }
 
 fn remember(who: &Accepted) -> Result<(), Stop> {
-    let failed = |why: String| Stop::new(format!("git could not remember it ({why}); try: {}", allowing(who)));
-    let status = Command::new("git")
-        .args(["config", "--global", "--add", PUBLIC_IDENTITY, &who.to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .map_err(|error| failed(error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+    git::add(Scope::Global, PUBLIC_IDENTITY, &who.to_string())
+        .map_err(|why| Stop::new(format!("git could not remember it ({why}); try: {}", allowing(who))))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `git keyless login`, `logout` and `whoami`: the kept credential by hand.
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::format::object::committer_email;
 use crate::format::printable;
 use crate::format::time::Window;
+use crate::outside::git;
 use crate::outside::oidc::Source;
 use crate::outside::session::Keyring;
 use crate::report::Identity;
@@ -150,14 +151,16 @@ fn answered(work: impl FnOnce(&Here) -> Result<ExitCode, Stop>) -> ExitCode {
 /// As git itself would write it into a commit.
 pub(crate) fn committer() -> Result<String, Stop> {
     let unknown = || Stop::new("git does not know who commits here: git config --global user.email YOU@EXAMPLE.COM");
-    let output = Command::new("git")
-        .args(["var", "GIT_COMMITTER_IDENT"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .map_err(|error| Stop::new(format!("git cannot be started: {error}")))?;
-    let line = [b"committer ", output.stdout.as_slice()].concat();
-    output.status.success().then(|| committer_email(&line)).flatten().ok_or_else(unknown)
+    let printed = git::output(&["var", "GIT_COMMITTER_IDENT"]).map_err(|failure| {
+        // git's own advice is ten lines long; anything else that is wrong is for git to say.
+        let said = failure.to_string();
+        if ["tell me who you are", "ident"].iter().any(|part| said.contains(part)) {
+            unknown()
+        } else {
+            Stop::new(said)
+        }
+    })?;
+    committer_email(&[b"committer ", printed.as_slice()].concat()).ok_or_else(unknown)
 }
 
 /// In every keyring that is here, whichever the settings choose now.

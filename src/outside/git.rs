@@ -25,7 +25,10 @@ pub fn version() -> Result<String, Failure> {
     const INSTALL: &str = "install it: apt-get install git, dnf install git, apk add git, brew install git";
     let mut git = Command::new("git");
     git.arg("version").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-    let output = git.output().map_err(|_| Failure(format!("git is missing; {INSTALL}")))?;
+    let output = git.output().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure(format!("git is missing; {INSTALL}")),
+        _ => Failure(format!("git cannot be run: {error}")),
+    })?;
     if !output.status.success() {
         return Err(Failure(format!("git version failed ({}): {}", output.status, complaint(&output.stderr))));
     }

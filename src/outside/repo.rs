@@ -114,7 +114,7 @@ impl Repository {
             None => gix::ThreadSafeRepository::open_with_environment_overrides(directory, openings()),
             Some(_) => gix::ThreadSafeRepository::discover_opts(directory, discovery(), openings()),
         };
-        let found = found.map_err(|error| Unreadable::NoRepository(error.to_string()))?;
+        let found = found.map_err(|error| Unreadable::NoRepository(causes(&error)))?;
         let mut inner = found.to_thread_local();
         inner.objects.ignore_replacements = true;
         let trusted = trusted.unwrap_or_else(|| inner.git_dir_trust() == Trust::Full);
@@ -237,7 +237,11 @@ pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unre
     let directory = absolute(directory)?;
     let read = |trusted| {
         let opened = Repository::open(&directory, trusted);
-        opened.map_err(|error| Unreadable::Config(error.to_string()))?.config(sections)
+        let unreadable = |error| match error {
+            Unreadable::NoRepository(why) => Unreadable::Config(format!("{why}; git config --list names the file")),
+            other => other,
+        };
+        opened.map_err(unreadable)?.config(sections)
     };
     let mut configuration = match Around::of(&directory) {
         Around::Nothing => Configuration { values: values(&globals()?, sections)?, ..Configuration::default() },
@@ -323,13 +327,26 @@ fn openings() -> gix::sec::trust::Mapping<gix::open::Options> {
     gix::sec::trust::Mapping { full: limited(Trust::Full), reduced: limited(Trust::Reduced).permissions(secure) }
 }
 
+/// An error of the library with all that is behind it: the file that is at fault comes last.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 fn absolute(directory: &Path) -> Result<PathBuf, Unreadable> {
     std::path::absolute(directory)
         .map_err(|error| Unreadable::NoRepository(format!("{}: {error}", directory.display())))
 }
 
 fn globals() -> Result<File, Unreadable> {
-    let unreadable = |error: &dyn fmt::Display| Unreadable::Config(error.to_string());
+    let unreadable = |error: &dyn std::error::Error| {
+        Unreadable::Config(format!("{}; git config --list names the file", causes(error)))
+    };
     let mut file = File::from_globals().map_err(|error| unreadable(&error))?;
     let overrides = File::from_environment_overrides().map_err(|error| unreadable(&error))?;
     file.append(overrides).map_err(|error| unreadable(&error))?;
