@@ -124,6 +124,31 @@ fn a_bare_repository_in_a_tree_counts_only_where_git_lets_it() {
     }
 }
 
+/// Hooks are told of their repository as `.`: git verifies in them as anywhere.
+#[test]
+fn a_hook_is_told_of_its_repository_by_a_dot() {
+    for git in Git::all() {
+        let repo = repository(&git);
+        repo.ok(["config", "--local", "keyless.requireTrusted", "maybe"]);
+        for (folder, named) in
+            [(".git", "."), (".git", "./"), (".git/hooks", ".."), (".", ".git"), (".git/refs", "../../.git")]
+        {
+            let mut command = repo.command(crate::support::PROGRAM);
+            command.args(["--status-fd=1", "--verify", "/dev/null", "-"]).env("GIT_DIR", named);
+            command.current_dir(repo.path.join(folder));
+            let answer = crate::support::answer_to(command, b"");
+            assert!(answer.stderr.contains("keyless.requireTrusted in "), "{folder}, {named}: {}", answer.stderr);
+        }
+        // git asks no more whose it is, once it is named: nor is anything stricter in it left out.
+        if given_away(&repo.path) {
+            let mut command = repo.command(crate::support::PROGRAM);
+            command.args(["--status-fd=1", "--verify", "/dev/null", "-"]).env("GIT_DIR", ".git");
+            let answer = crate::support::answer_to(command, b"");
+            assert!(answer.stderr.contains("keyless.requireTrusted in "), "{}", answer.stderr);
+        }
+    }
+}
+
 /// From within a bare repository it is that one's settings that count, and not those of whatever lies beside it.
 #[test]
 fn a_bare_repository_is_not_its_neighbour() {

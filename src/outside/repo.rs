@@ -100,24 +100,25 @@ impl Repository {
     /// The repository around `directory`, or the one that `GIT_DIR` names.
     pub fn discover(directory: &Path) -> Result<Self, Unreadable> {
         let directory = absolute(directory)?;
-        match Around::of(&directory) {
-            Around::Nothing => Err(Unreadable::NoRepository("neither in this folder nor above it".to_owned())),
-            Around::Named => Self::open(&directory, None),
-            Around::Trusted => Self::open(&directory, Some(true)),
-            Around::Untrusted(_) => Self::open(&directory, Some(false)),
-        }
+        Self::open(&directory, &Around::of(&directory)?)
     }
 
-    /// `trusted` is left to the library for a repository that is named: who names it means it, whoever wrote it.
-    fn open(directory: &Path, trusted: Option<bool>) -> Result<Self, Unreadable> {
-        let found = match trusted {
-            None => gix::ThreadSafeRepository::open_with_environment_overrides(directory, openings()),
-            Some(_) => gix::ThreadSafeRepository::discover_opts(directory, discovery(), openings()),
+    fn open(directory: &Path, around: &Around) -> Result<Self, Unreadable> {
+        let (found, trusted) = match around {
+            Around::Nothing => {
+                return Err(Unreadable::NoRepository("neither in this folder nor above it".to_owned()));
+            }
+            Around::Named(git_dir) => {
+                let options = openings().full.open_path_as_is(true);
+                (gix::ThreadSafeRepository::open_opts(git_dir, options), true)
+            }
+            Around::Trusted | Around::Untrusted(_) => (
+                gix::ThreadSafeRepository::discover_opts(directory, discovery(), openings()),
+                matches!(around, Around::Trusted),
+            ),
         };
-        let found = found.map_err(|error| Unreadable::NoRepository(causes(&error)))?;
-        let mut inner = found.to_thread_local();
+        let mut inner = found.map_err(|error| Unreadable::NoRepository(causes(&error)))?.to_thread_local();
         inner.objects.ignore_replacements = true;
-        let trusted = trusted.unwrap_or_else(|| inner.git_dir_trust() == Trust::Full);
         Ok(Self { inner, directory: directory.to_path_buf(), trusted })
     }
 
@@ -171,9 +172,6 @@ impl Repository {
     }
 
     fn config(&self, sections: &[&str]) -> Result<Configuration, Unreadable> {
-        if !self.trusted {
-            return Configuration::beside(self.inner.git_dir(), sections);
-        }
         let values = values(self.inner.config_snapshot().plumbing(), sections)?;
         Ok(Configuration { values, git_dir: Some(self.inner.common_dir().to_path_buf()), untrusted: None })
     }
@@ -224,30 +222,22 @@ pub struct Configuration {
     pub untrusted: Option<PathBuf>,
 }
 
-impl Configuration {
-    /// As if the repository at `git_dir` were not there.
-    fn beside(git_dir: &Path, sections: &[&str]) -> Result<Self, Unreadable> {
-        Ok(Self { values: values(&globals()?, sections)?, git_dir: None, untrusted: Some(git_dir.to_path_buf()) })
-    }
-}
-
 /// All values of these sections. Without a repository what is left of them. A repository that is there and cannot be read
 /// may hold stricter settings: it is an error, and never gone on without.
 pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unreadable> {
     let directory = absolute(directory)?;
-    let read = |trusted| {
-        let opened = Repository::open(&directory, trusted);
-        let unreadable = |error| match error {
-            Unreadable::NoRepository(why) => Unreadable::Config(format!("{why}; git config --list names the file")),
-            other => other,
-        };
-        opened.map_err(unreadable)?.config(sections)
-    };
-    let mut configuration = match Around::of(&directory) {
+    let mut configuration = match Around::of(&directory)? {
         Around::Nothing => Configuration { values: values(&globals()?, sections)?, ..Configuration::default() },
-        Around::Named => read(None)?,
-        Around::Trusted => read(Some(true))?,
-        Around::Untrusted(git_dir) => Configuration::beside(&git_dir, sections)?,
+        Around::Untrusted(git_dir) => {
+            Configuration { values: values(&globals()?, sections)?, git_dir: None, untrusted: Some(git_dir) }
+        }
+        around => {
+            let opened = Repository::open(&directory, &around).map_err(|error| match error {
+                Unreadable::NoRepository(why) => Unreadable::Config(format!("{why}; git config --list names the file")),
+                other => other,
+            });
+            opened?.config(sections)?
+        }
     };
     configuration.values.extend(command_line(sections)?);
     Ok(configuration)
@@ -257,8 +247,8 @@ pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unre
 /// owner to write: it could name itself anything, or never end.
 enum Around {
     Nothing,
-    /// By `GIT_DIR`.
-    Named,
+    /// By `GIT_DIR`: whoever names it means it, whose it may be, and git asks no more. Absolute, since hooks are told `.`.
+    Named(PathBuf),
     Trusted,
     /// Git would refuse to work in it.
     Untrusted(PathBuf),
@@ -267,18 +257,18 @@ enum Around {
 impl Around {
     /// `directory` is absolute: found from a relative one, a bare repository comes in another spelling, and that may be
     /// another repository's.
-    fn of(directory: &Path) -> Self {
-        if std::env::var_os("GIT_DIR").is_some() {
-            return Self::Named;
+    fn of(directory: &Path) -> Result<Self, Unreadable> {
+        if let Some(named) = std::env::var_os("GIT_DIR") {
+            return absolute(Path::new(&named)).map(Self::Named);
         }
-        let Ok((path, trust)) = gix::discover::upwards_opts(directory, discovery()) else { return Self::Nothing };
+        let Ok((path, trust)) = gix::discover::upwards_opts(directory, discovery()) else { return Ok(Self::Nothing) };
         let (git_dir, _) = path.into_repository_and_work_tree_directories();
         let plainly_ours = trust == Trust::Full && !is_found_bare(directory, &git_dir);
         // Whatever `safe.directory` and `safe.bareRepository` say, git says.
-        match plainly_ours || is_gits(directory, &git_dir) {
+        Ok(match plainly_ours || is_gits(directory, &git_dir) {
             true => Self::Trusted,
             false => Self::Untrusted(git_dir),
-        }
+        })
     }
 }
 

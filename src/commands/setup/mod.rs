@@ -22,7 +22,7 @@ use crate::config::{SIGNING_CONFIG, Settings, TRUSTED_IDENTITY, TRUSTED_ROOT};
 use crate::format::printable;
 use crate::outside::files;
 use crate::outside::git::{self, Pair, Scope, Seen};
-use crate::outside::session::{NoTurn, Turn};
+use crate::outside::session::Turn;
 use crate::policy::Accepted;
 use crate::trust::{MAX_TRUST_BYTES, SigningConfig, TrustRoot};
 
@@ -31,7 +31,7 @@ use gitsign::Taken;
 use trial::Shown;
 
 /// How long others may take who write the same file.
-const TURN_DEADLINE: Duration = Duration::from_secs(30);
+const TURN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
@@ -296,7 +296,7 @@ fn agreed(question: &str) -> Result<Option<bool>, Stop> {
 
 /// What was shown, and agreed to, is what is set: others may have written the file while the person read.
 fn set(scope: Scope, wanted: &[(&str, String)], shown: &[Change]) -> Result<(), Stop> {
-    let _alone = alone(scope)?;
+    let _alone = alone(scope);
     let file = git::read(scope).map_err(Stop::new)?;
     let changes = changes(&file, wanted)?;
     match changes.is_empty() || changes == shown {
@@ -308,18 +308,11 @@ fn set(scope: Scope, wanted: &[(&str, String)], shown: &[Change]) -> Result<(), 
     }
 }
 
-/// What is read stays so until what follows from it is written. Nothing where no such turn can be had: then each change
-/// is still whole, since git itself locks its file for it.
-fn alone(scope: Scope) -> Result<Option<Turn>, Stop> {
-    let Some(folder) = git::folder(scope) else { return Ok(None) };
-    match Turn::take_at(&folder, TURN_DEADLINE, || complain("another set-up is going on; waiting for it")) {
-        Ok(turn) => Ok(Some(turn)),
-        Err(NoTurn::NoPlace(_)) => Ok(None),
-        Err(NoTurn::Late(limit)) => Err(Stop::new(format!(
-            "another set-up has been writing for {} s; nothing was set: run it again when that has ended",
-            limit.as_secs()
-        ))),
-    }
+/// What is read stays so until what follows from it is written. Nothing where no such turn can be had, or somebody keeps
+/// it: anybody who may look into that folder can. Each change is still whole then, since git locks its file for it.
+fn alone(scope: Scope) -> Option<Turn> {
+    let waiting = || complain("another set-up is going on; waiting for it");
+    Turn::take_at(&git::folder(scope)?, TURN_DEADLINE, waiting).ok()
 }
 
 /// One after the other, each written down first. Run again, it goes on where it was interrupted.
@@ -385,7 +378,7 @@ fn introduce(args: &cli::Setup, scope: Scope) -> Result<Tried, Stop> {
 }
 
 fn accept(scope: Scope, who: &Accepted) -> Result<(), Stop> {
-    let _alone = alone(scope)?;
+    let _alone = alone(scope);
     let file = git::read(scope).map_err(Stop::new)?;
     let settings = super::settings(Path::new("."))?;
     if super::trusted_identities(&settings)?.contains(who) {

@@ -11,7 +11,7 @@ use crate::outside::git::{self, Scope};
 
 /// 0 also when there is nothing to take back.
 pub(super) fn run(scope: Scope, dry: bool) -> Result<ExitCode, Stop> {
-    let _alone = if dry { None } else { alone(scope)? };
+    let _alone = if dry { None } else { alone(scope) };
     let written = Change::written(&git::read(scope).map_err(Stop::new)?).map_err(Stop::new)?;
     if written.is_empty() {
         print(&format!("set-up has changed nothing in git's {} configuration{}", scope.name(), elsewhere(scope)))?;

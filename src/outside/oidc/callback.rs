@@ -6,7 +6,7 @@
 //! how that ended.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -39,6 +39,8 @@ const TRIES: usize = 16;
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the last page may take to leave.
 const LAST_PAGE_DEADLINE: Duration = Duration::from_secs(2);
+/// Most connections at once; a browser opens a few.
+const MAX_CONNECTIONS: usize = 64;
 /// Most bytes of a request's head; codes and states have hundreds.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
@@ -153,7 +155,11 @@ async fn accept(listener: TcpListener, place: Arc<Place>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => _ = connections.spawn(connection(stream, place.clone())),
+            Ok((stream, there)) if is_foreign(&stream, there, &place) => turn_away(&stream, &place),
+            Ok((stream, _)) if connections.len() < MAX_CONNECTIONS => {
+                connections.spawn(connection(stream, place.clone()));
+            }
+            Ok(_) => {}
             // Out of descriptors, or a caller who has gone: the next one may do better.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
@@ -163,16 +169,9 @@ async fn accept(listener: TcpListener, place: Arc<Place>) {
 
 async fn connection(stream: TcpStream, place: Arc<Place>) {
     let brought_it = Arc::new(AtomicBool::new(false));
-    let ends = stream.peer_addr().and_then(|there| Ok((there, stream.local_addr()?)));
-    let own = place.forwarded || ends.is_ok_and(|(there, here)| peer::is_own(there, here));
     let service = hyper::service::service_fn(|request| {
         let (place, brought_it) = (place.clone(), brought_it.clone());
-        async move {
-            Ok::<_, Infallible>(match own {
-                true => reply(&request, &place, &brought_it).await,
-                false => turn_away(&place),
-            })
-        }
+        async move { Ok::<_, Infallible>(reply(&request, &place, &brought_it).await) }
     });
     // A broken connection is the browser's own affair.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -187,14 +186,21 @@ async fn connection(stream: TcpStream, place: Arc<Place>) {
     }
 }
 
-/// Nothing of what another user brings counts.
-fn turn_away(place: &Place) -> Response<Full<Bytes>> {
+/// Whether another user's program is at the other end.
+fn is_foreign(stream: &TcpStream, there: SocketAddr, place: &Place) -> bool {
+    !place.forwarded && !stream.local_addr().is_ok_and(|here| peer::is_own(there, here))
+}
+
+/// Nothing of what another user brings is read, and nobody waits for it.
+fn turn_away(stream: &TcpStream, place: &Place) {
+    const FORBIDDEN: &[u8] = b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    // Whoever is gone is not told.
+    let _ = stream.try_write(FORBIDDEN);
     if !place.intruded.swap(true, Ordering::SeqCst) {
         terminal::say(
             "git-keyless: another user of this machine came to the address of this login, and was turned away",
         );
     }
-    response(StatusCode::FORBIDDEN, &pages::refused("This is another user's login."))
 }
 
 async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBool) -> Response<Full<Bytes>> {
@@ -210,8 +216,10 @@ async fn reply(request: &Request<Incoming>, place: &Place, brought_it: &AtomicBo
     if request.method() != Method::GET {
         return response(StatusCode::METHOD_NOT_ALLOWED, &pages::refused("This page is only for reading."));
     }
-    // A page that tries addresses of this machine does it out of sight (Fetch Metadata, Sec-Fetch-Dest).
-    if request.headers().get("sec-fetch-dest").is_some_and(|part| part != "document") {
+    // A page that tries addresses of this machine does it out of sight (Fetch Metadata: Sec-Fetch-Dest, Sec-Purpose).
+    let headers = request.headers();
+    let is_part = headers.get("sec-fetch-dest").is_some_and(|part| part != "document");
+    if is_part || headers.contains_key("sec-purpose") {
         return response(StatusCode::FORBIDDEN, &pages::refused("This page is no part of another one."));
     }
     if let Some(start) = start {

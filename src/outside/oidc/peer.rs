@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 /// True where the system does not say. Of an end that is gone already nobody can say whose it was: false.
 #[cfg(target_os = "linux")]
 pub(super) fn is_own(there: SocketAddr, here: SocketAddr) -> bool {
-    let table = if there.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
-    let Ok(table) = std::fs::read_to_string(table) else { return true };
+    let [Ok(v4), v6] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(std::fs::read_to_string) else { return true };
+    let table = v4 + &v6.unwrap_or_default();
     let user = rustix::process::geteuid().as_raw();
     // Whoever became root for this command is still at the browser.
     let before_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
@@ -22,14 +22,25 @@ pub(super) fn is_own(_there: SocketAddr, _here: SocketAddr) -> bool {
 }
 
 /// The user id in the line of `there` (proc_pid_net(5), tcp): number, local end, remote end, state, queues, timer,
-/// retransmissions, user.
+/// retransmissions, user, timeout, inode. A program may speak IPv4 through a socket of IPv6, with mapped addresses
+/// (RFC 4291 section 2.5.5.2). What no program holds any more has the inode 0, and root for its user.
 #[cfg(any(target_os = "linux", test))]
 fn owner(table: &str, there: SocketAddr, here: SocketAddr) -> Option<u32> {
-    let ends = [end(there), end(here)];
-    table
-        .lines()
-        .map(|line| line.split_whitespace().skip(1))
-        .find_map(|mut fields| (fields.by_ref().take(2).eq(&ends)).then(|| fields.nth(4)?.parse().ok()).flatten())
+    let plain = [end(there), end(here)];
+    let mapped = [end(mapped(there)), end(mapped(here))];
+    table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|fields| {
+        let [_, local, remote, _, _, _, _, user, _, inode, ..] = fields.as_slice() else { return None };
+        let is_it = [&plain, &mapped].iter().any(|[there, here]| there == local && here == remote);
+        (is_it && *inode != "0").then(|| user.parse().ok()).flatten()
+    })
+}
+
+#[cfg(any(target_os = "linux", test))]
+fn mapped(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
+        v6 => v6,
+    }
 }
 
 /// The address in words of 32 bits as they lie in memory, then the port.
@@ -57,6 +68,7 @@ mod tests {
 ";
     const V6: &str = "  sl  local_address                         remote_address                        st tx_queue rx_queue
    0: 00000000000000000000000001000000:B26A 00000000000000000000000001000000:9C41 01 00000000:00000000 00:00000000 00000000  1000        0 31
+   1: 0000000000000000FFFF00000100007F:B26E 0000000000000000FFFF00000100007F:9C41 01 00000000:00000000 00:00000000 00000000  1000        0 33
 ";
 
     fn at(address: &str) -> SocketAddr {
@@ -68,7 +80,8 @@ mod tests {
         let here = at("127.0.0.1:40001");
         assert_eq!(owner(V4, at("127.0.0.1:45674"), here), Some(1000));
         assert_eq!(owner(V4, here, at("127.0.0.1:45674")), Some(501));
-        assert_eq!(owner(V4, at("127.0.0.1:45676"), here), Some(0));
+        assert_eq!(owner(V4, at("127.0.0.1:45676"), here), None, "an orphan is nobody's, and not root's");
+        assert_eq!(owner(V6, at("127.0.0.1:45678"), here), Some(1000), "mapped");
         assert_eq!(owner(V4, at("127.0.0.1:45675"), here), None);
         assert_eq!(owner(V4, at("127.0.0.2:45674"), here), None);
         assert_eq!(owner(V6, at("[::1]:45674"), at("[::1]:40001")), Some(1000));
@@ -87,7 +100,7 @@ mod tests {
             assert!(is_own(there, here));
             drop((stream, listener));
             // Whatever is left of it is nobody's.
-            assert!(rustix::process::geteuid().is_root() || !is_own(there, here));
+            assert!(!is_own(there, here));
         }
     }
 }
