@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 
 /// Whether it is this user's own: every user of a machine can speak to its loopback. `there` is its end, `here` ours.
-/// True where the system does not say. Of an end that is gone already nobody can say whose it was: false.
+/// True where the system does not say: it would list the port that is open here too. Of an end that is gone already nobody
+/// can say whose it was: false.
 #[cfg(target_os = "linux")]
 pub(super) fn is_own(there: SocketAddr, here: SocketAddr) -> bool {
     let [Ok(v4), v6] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(std::fs::read_to_string) else { return true };
     let table = v4 + &v6.unwrap_or_default();
+    if !lists_port(&table, here) {
+        return true;
+    }
     let user = rustix::process::geteuid().as_raw();
     // Whoever became root for this command is still at the browser.
     let before_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
@@ -33,6 +37,16 @@ fn owner(table: &str, there: SocketAddr, here: SocketAddr) -> Option<u32> {
         let is_it = [&plain, &mapped].iter().any(|[there, here]| there == local && here == remote);
         (is_it && *inode != "0").then(|| user.parse().ok()).flatten()
     })
+}
+
+/// Whether somebody listens at `here` (state 0A), by this table.
+#[cfg(any(target_os = "linux", test))]
+fn lists_port(table: &str, here: SocketAddr) -> bool {
+    let here = end(here);
+    table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|fields| matches!(fields.as_slice(), [_, local, _, state, ..] if *local == here && *state == "0A"))
 }
 
 #[cfg(any(target_os = "linux", test))]
@@ -87,6 +101,7 @@ mod tests {
         assert_eq!(owner(V6, at("[::1]:45674"), at("[::1]:40001")), Some(1000));
         assert_eq!(owner(V6, at("127.0.0.1:45674"), here), None);
         assert_eq!(owner("", here, here), None);
+        assert!(lists_port(V4, here) && !lists_port(V4, at("127.0.0.1:45674")) && !lists_port("", here));
     }
 
     #[cfg(target_os = "linux")]
@@ -98,9 +113,12 @@ mod tests {
             let stream = std::net::TcpStream::connect(here).unwrap();
             let there = stream.local_addr().unwrap();
             assert!(is_own(there, here));
-            drop((stream, listener));
+            drop(stream);
             // Whatever is left of it is nobody's.
             assert!(!is_own(there, here));
+            // Where not even this is told, nothing is known against anybody.
+            drop(listener);
+            assert!(is_own(there, here));
         }
     }
 }
