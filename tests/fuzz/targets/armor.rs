@@ -1,8 +1,7 @@
 //! PEM armor of a signature: what is read once is read again.
 #![no_main]
 
-use git_keyless::format::armor::{dearmor, dearmor_leniently};
-use git_keyless::format::cms::armor;
+use git_keyless::format::armor::{armor, dearmor, dearmor_leniently};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
