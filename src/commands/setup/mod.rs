@@ -31,7 +31,7 @@ use gitsign::Taken;
 use trial::Shown;
 
 /// How long others may take who write the same file.
-const TURN_DEADLINE: Duration = Duration::from_secs(10);
+const TURN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs it. 0 when git is set up and, where it was tried, signs; 1 when it is set up and the trial failed; 2 when
 /// nothing was set.
