@@ -1,6 +1,10 @@
-//! Repositories: revisions to objects, and configuration as git itself would see it. The only file that names `gix`.
+//! Repositories: revisions to objects, and configuration as git itself would see it. With what is below it, the only file that names
+//! `gix`.
 //!
 //! Replacement references are never followed, and whoever judges an object computes its id again.
+
+mod around;
+mod parameters;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,10 +12,11 @@ use std::process::{Command, Stdio};
 
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::config::{File, Source};
-use gix::discover::upwards;
 use gix::sec::Trust;
 use gix::sec::trust::DefaultForLevel as _;
 
+use self::around::{Around, discovery};
+use self::parameters::command_line;
 use crate::format::object::{Kind, MAX_OBJECT_BYTES, ObjectFormat};
 
 /// An open repository.
@@ -243,68 +248,6 @@ pub fn config(directory: &Path, sections: &[&str]) -> Result<Configuration, Unre
     Ok(configuration)
 }
 
-/// What is around a folder. It is decided before anything of a repository's configuration is read, since that is for its
-/// owner to write: it could name itself anything, or never end.
-enum Around {
-    Nothing,
-    /// By `GIT_DIR`: whoever names it means it, whose it may be, and git asks no more. Absolute, since hooks are told `.`.
-    Named(PathBuf),
-    Trusted,
-    /// Git would refuse to work in it.
-    Untrusted(PathBuf),
-}
-
-impl Around {
-    /// `directory` is absolute: found from a relative one, a bare repository comes in another spelling, and that may be
-    /// another repository's.
-    fn of(directory: &Path) -> Result<Self, Unreadable> {
-        if let Some(named) = std::env::var_os("GIT_DIR") {
-            return absolute(Path::new(&named)).map(Self::Named);
-        }
-        let Ok((path, trust)) = gix::discover::upwards_opts(directory, discovery()) else { return Ok(Self::Nothing) };
-        let (git_dir, _) = path.into_repository_and_work_tree_directories();
-        let plainly_ours = trust == Trust::Full && !is_found_bare(directory, &git_dir);
-        // Whatever `safe.directory` and `safe.bareRepository` say, git says.
-        Ok(match plainly_ours || is_gits(directory, &git_dir) {
-            true => Self::Trusted,
-            false => Self::Untrusted(git_dir),
-        })
-    }
-}
-
-/// Found because one stands in it, and neither in a checkout nor in the `.git` of one: what `safe.bareRepository` is
-/// about. By its path alone, as git has it: what a repository says of itself is its owner's to write.
-fn is_found_bare(directory: &Path, git_dir: &Path) -> bool {
-    let (Ok(directory), Ok(git_dir)) = (directory.canonicalize(), git_dir.canonicalize()) else { return true };
-    let parts: Vec<_> = git_dir.components().map(|part| part.as_os_str()).collect();
-    let of_a_checkout = parts.last().is_some_and(|last| *last == ".git")
-        || parts
-            .windows(2)
-            .any(|pair| matches!(pair, [git, of] if *git == ".git" && (*of == "worktrees" || *of == "modules")));
-    directory.starts_with(&git_dir) && !of_a_checkout
-}
-
-/// Whether git finds this repository from there, and is willing to work in it.
-fn is_gits(directory: &Path, git_dir: &Path) -> bool {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(directory).args(["rev-parse", "--absolute-git-dir"]).stdin(Stdio::null()).stderr(Stdio::null());
-    let Ok(output) = git.output() else { return false };
-    let found = output.stdout.trim_end_with(|c| c == '\n').to_path().ok().and_then(|path| path.canonicalize().ok());
-    output.status.success() && found.is_some() && found == git_dir.canonicalize().ok()
-}
-
-/// As git discovers: `GIT_CEILING_DIRECTORIES`, `GIT_DISCOVERY_ACROSS_FILESYSTEM`.
-fn discovery() -> upwards::Options<'static> {
-    let across = std::env::var("GIT_DISCOVERY_ACROSS_FILESYSTEM").ok();
-    let across = across.and_then(|text| gix::config::Boolean::try_from(BStr::new(&text)).ok());
-    let options = upwards::Options { match_ceiling_dir_or_error: false, ..upwards::Options::default() };
-    let options = options.apply_environment();
-    match across {
-        Some(across) => upwards::Options { cross_fs: across.0, ..options },
-        None => options,
-    }
-}
-
 /// No more memory for an object, or for what it is a delta of, than objects may have. Nothing that a repository of another
 /// owner includes is read.
 fn openings() -> gix::sec::trust::Mapping<gix::open::Options> {
@@ -384,91 +327,5 @@ fn source_name(source: Source) -> &'static str {
         Source::Env | Source::EnvOverride => "the environment",
         Source::Cli | Source::Api => "the command line",
         _ => "git's configuration",
-    }
-}
-
-/// `git -c` reaches children in `GIT_CONFIG_PARAMETERS`, which the library does not read: words in shell quotes,
-/// `'key'='value'`, or `'key=value'` before git 2.31.
-fn command_line(sections: &[&str]) -> Result<Vec<ConfigValue>, Unreadable> {
-    let Some(parameters) = std::env::var_os("GIT_CONFIG_PARAMETERS") else { return Ok(Vec::new()) };
-    let wrong = || Unreadable::Config("GIT_CONFIG_PARAMETERS is not what git writes".into());
-    let text = parameters.to_str().ok_or_else(wrong)?;
-    let pairs = parse_parameters(text).ok_or_else(wrong)?;
-    let is_asked_for = |key: &str| key.split_once('.').is_some_and(|(section, _)| sections.contains(&section));
-    let key = |full: String| {
-        // Section and name are case-insensitive, a subsection between them is not.
-        let (section, rest) = full.split_once('.')?;
-        let (middle, name) =
-            rest.rsplit_once('.').map_or((String::new(), rest), |(middle, name)| (format!("{middle}."), name));
-        Some(format!("{}.{middle}{}", section.to_lowercase(), name.to_lowercase()))
-    };
-    Ok(pairs
-        .into_iter()
-        .filter_map(|(full, value)| Some((key(full)?, value)))
-        .filter(|(key, _)| is_asked_for(key))
-        .map(|(key, value)| ConfigValue { key, value, place: "the command line (git -c)".into() })
-        .collect())
-}
-
-fn parse_parameters(text: &str) -> Option<Vec<(String, Option<String>)>> {
-    let mut pairs = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let (word, after) = unquote(rest)?;
-        match after.strip_prefix('=') {
-            Some(after) if after.starts_with('\'') => {
-                let (value, after) = unquote(after)?;
-                pairs.push((word, Some(value)));
-                rest = after;
-            }
-            Some(after) => {
-                pairs.push((word, None));
-                rest = after;
-            }
-            None => {
-                let pair =
-                    word.split_once('=').map_or((word.clone(), None), |(key, value)| (key.into(), Some(value.into())));
-                pairs.push(pair);
-                rest = after;
-            }
-        }
-        if !rest.is_empty() && !rest.starts_with(' ') {
-            return None;
-        }
-        rest = rest.trim_start();
-    }
-    Some(pairs)
-}
-
-/// One word in single quotes, with `'\''` and `'\!'` for what cannot stand in them; and what is behind it.
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut rest = text.strip_prefix('\'')?;
-    let mut word = String::new();
-    loop {
-        let (inside, after) = rest.split_once('\'')?;
-        word.push_str(inside);
-        let escaped = ["\\''", "\\!'"].iter().find_map(|escape| Some((escape, after.strip_prefix(escape)?)));
-        let Some((escape, after)) = escaped else { return Some((word, after)) };
-        word.push(if *escape == "\\''" { '\'' } else { '!' });
-        rest = after;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_as_git_writes_them() {
-        let pair = |key: &str, value: Option<&str>| (key.to_owned(), value.map(str::to_owned));
-        assert_eq!(
-            parse_parameters("'a.b'='c d' 'x.y'= 'old.style=v=w' 'k.l'"),
-            Some(vec![pair("a.b", Some("c d")), pair("x.y", None), pair("old.style", Some("v=w")), pair("k.l", None),])
-        );
-        assert_eq!(parse_parameters(r"'a.b'='it'\''s'\!''"), Some(vec![pair("a.b", Some("it's!"))]));
-        assert_eq!(parse_parameters(""), Some(vec![]));
-        for broken in ["'a", "a.b=c", "'a'x", "'a.b'='c", "'a.b'='c'd"] {
-            assert_eq!(parse_parameters(broken), None, "{broken}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use git_keyless::outside::oidc::Way;
 use git_keyless::sandbox::{Fault, Service};
 
-use super::web::{get, get_as, get_at, get_for, log_in, parameter};
+use super::web::{get, get_as, get_at, get_with, log_in, parameter};
 use super::{ALICE, PATIENCE, Room, Running, asked};
 use crate::support::skipped;
 
@@ -133,13 +133,17 @@ fn a_page_out_of_sight_ends_no_login() {
     let (token, ()) = asked(&room.person(Way::Browser), PATIENCE, || {
         let start = room.start();
         let callback = |address: &str| address.split_once("/login/").unwrap().0.to_owned() + "/auth/callback?state=x";
-        for destination in ["image", "iframe", "empty", "script", "object", "prefetch"] {
+        let parts = ["image", "iframe", "empty", "script", "object"].map(|part| format!("sec-fetch-dest: {part}"));
+        let ahead =
+            ["prefetch", "prefetch;prerender"].map(|why| format!("sec-fetch-dest: document\r\nsec-purpose: {why}"));
+        for header in parts.iter().chain(&ahead) {
             for address in [&start, &callback(&start)] {
-                assert_eq!(get_for(address, destination).status, 403, "{destination}");
+                assert_eq!(get_with(address, header).status, 403, "{header}");
             }
         }
-        let reply = get_for(&start, "document");
-        assert_eq!(get_for(&log_in(&reply.location(), ALICE), "document").status, 200);
+        let page = "sec-fetch-dest: document";
+        let reply = get_with(&start, page);
+        assert_eq!(get_with(&log_in(&reply.location(), ALICE), page).status, 200);
     });
     assert!(token.is_ok());
 }

@@ -30,10 +30,10 @@ pub(crate) fn get_as(address: &str, host: &str, method: &str) -> Reply {
     ask(&server, host, method, &path, "").unwrap()
 }
 
-/// GET as a browser does for a part of a page, or for a page itself: `Sec-Fetch-Dest`.
-pub(crate) fn get_for(address: &str, destination: &str) -> Reply {
+/// GET with one more header, as browsers say what for.
+pub(crate) fn get_with(address: &str, header: &str) -> Reply {
     let (host, path) = parts(address);
-    ask(&host, &format!("{host}\r\nsec-fetch-dest: {destination}"), "GET", &path, "").unwrap()
+    ask(&host, &format!("{host}\r\n{header}"), "GET", &path, "").unwrap()
 }
 
 /// GET from an address of this machine instead of its name.
